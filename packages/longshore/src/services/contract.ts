@@ -18,6 +18,8 @@ export interface ServiceParts<Tables> {
 /** What `service.ts` of every service makes: its face to the wire, its loops, and what other services may ask of it. */
 export interface Service<Contract> {
   readonly definition: ServiceDefinition;
+  /** Makes what must be there before the first request (default VPC, root credentials …). Runs at every start, idempotent. */
+  prepare?(): Promise<void>;
   readonly controllers: readonly Controller[];
   readonly contract: Contract;
 }

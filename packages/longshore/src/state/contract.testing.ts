@@ -129,6 +129,18 @@ export function storeContract(name: string, open: OpenStore): void {
     });
   });
 
+  test(`${name}: emptied, it has no rows, and goes on from there`, async () => {
+    await withStore(async (store) => {
+      await insert(store, 'ada');
+      const { seen } = collect(store);
+      await store.empty();
+      assert.deepEqual(await names(store), []);
+      await insert(store, 'bea');
+      await eventually(() => seen.length === 1);
+      assert.deepEqual(await names(store), ['bea']);
+    });
+  });
+
   test(`${name}: a watcher gets its topics' changes in order, each once, and no others`, async () => {
     await withStore(async (store) => {
       const { seen } = collect(store);

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { Kysely, Migrator } from 'kysely';
+import { Kysely, Migrator, sql } from 'kysely';
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { ChangeFeed, type ChangeFeedTables, changeFeedMigrations } from './change-feed.ts';
@@ -45,7 +45,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   let queue: Promise<unknown> = Promise.resolve();
   let closed = false;
 
-  return {
+  const store: Store<ChangeFeedTables> = {
     db: reading,
     watch: (topics, react, from) => feed.watch(topics, (changes) => inside.exit(() => react(changes)), from),
     transaction(work) {
@@ -79,6 +79,15 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       queue = result.catch(() => undefined);
       return result;
     },
+    async empty() {
+      const tables = await reading.introspection.getTables();
+      await store.transaction(async (tx) => {
+        // Foreign keys are checked at the commit, so that the order of the tables does not matter.
+        await sql`pragma defer_foreign_keys = on`.execute(tx.db);
+        for (const { name } of tables)
+          if (name !== 'change_feed') await sql`delete from ${sql.table(name)}`.execute(tx.db);
+      });
+    },
     async close() {
       if (closed) return;
       closed = true;
@@ -89,6 +98,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       if (folder) rmSync(folder, { recursive: true, force: true });
     },
   };
+  return store;
 }
 
 function openDatabase(path: string, synchronous: 'full' | 'off'): DatabaseSync {

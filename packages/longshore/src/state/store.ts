@@ -32,6 +32,8 @@ export interface Store<Tables> {
    * With `from`, changes after that sequence come first, as far as the feed still has them.
    */
   watch(topics: readonly string[], react: (changes: readonly Change[]) => Promise<void>, from?: number): Watch;
+  /** Deletes every row that services have made; tables and the feed's numbering stay. Announces nothing. */
+  empty(): Promise<void>;
   close(): Promise<void>;
 }
 

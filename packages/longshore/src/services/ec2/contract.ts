@@ -39,7 +39,17 @@ export interface Ec2Contract {
   /** Replaces an interface's security groups. */
   setInterfaceGroups(tx: Tx<unknown>, interfaceId: string, groupIds: readonly string[]): Promise<void>;
   interface(interfaceId: string): Promise<NetworkInterface | undefined>;
-  subnet(subnetId: string): Promise<{ readonly subnetId: string; readonly vpcId: string; readonly availabilityZone: string; readonly cidrBlock: string } | undefined>;
+  subnet(subnetId: string): Promise<
+    | {
+        readonly subnetId: string;
+        readonly vpcId: string;
+        readonly availabilityZone: string;
+        readonly cidrBlock: string;
+      }
+    | undefined
+  >;
   securityGroup(groupId: string): Promise<{ readonly groupId: string; readonly vpcId: string } | undefined>;
-  vpc(vpcId: string): Promise<{ readonly vpcId: string; readonly cidrBlock: string; readonly defaultGroupId: string } | undefined>;
+  vpc(
+    vpcId: string,
+  ): Promise<{ readonly vpcId: string; readonly cidrBlock: string; readonly defaultGroupId: string } | undefined>;
 }

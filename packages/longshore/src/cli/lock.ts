@@ -1,0 +1,28 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { CommandError } from './output.ts';
+import { readRecord } from './processes.ts';
+
+/**
+ * Takes a data directory for this process until it ends, however it ends: SQLite's exclusive lock is the kernel's, so no stale
+ * lock is ever left. Throws CommandError naming the holder where another Longshore has the directory. The answer lets it go.
+ */
+export function lockDataDir(dataDir: string): () => void {
+  const db = new DatabaseSync(join(dataDir, 'lock'), { timeout: 0 });
+  try {
+    db.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    db.close();
+    if (!/locked|busy/i.test((error as Error).message)) throw error;
+    const holder = readRecord(pidFile(dataDir));
+    throw new CommandError(`Another Longshore${holder ? ` (pid ${holder.pid})` : ''} is using ${dataDir}.`, {
+      hint: 'Use that one, end it with `longshore down`, or start this one with a --data-dir and --port of its own.',
+    });
+  }
+  return () => db.close();
+}
+
+/** Where `longshore up` says which process it is. */
+export function pidFile(dataDir: string): string {
+  return join(dataDir, 'up.pid');
+}

@@ -1,0 +1,53 @@
+import { faults } from '../../wire/fault.ts';
+
+/** Error codes of ECR that we answer with (API reference, "Errors" of each action). */
+export type EcrErrorCode =
+  | 'EmptyUploadException'
+  | 'ImageAlreadyExistsException'
+  | 'ImageDigestDoesNotMatchException'
+  | 'ImageNotFoundException'
+  | 'ImageTagAlreadyExistsException'
+  | 'InvalidLayerException'
+  | 'InvalidLayerPartException'
+  | 'InvalidParameterException'
+  | 'InvalidTagParameterException'
+  | 'LayerAlreadyExistsException'
+  | 'LayerPartTooSmallException'
+  | 'LayersNotFoundException'
+  | 'LimitExceededException'
+  | 'ReferencedImagesNotFoundException'
+  | 'RepositoryAlreadyExistsException'
+  | 'RepositoryNotEmptyException'
+  | 'RepositoryNotFoundException'
+  | 'ServerException'
+  | 'TooManyTagsException'
+  | 'UploadNotFoundException';
+
+export const fault = faults<EcrErrorCode>();
+
+/** `where` as ECR's messages end: the repository and its registry. */
+export function inRepository(registryId: string, name: string): string {
+  return `the repository with name '${name}' in the registry with id '${registryId}'`;
+}
+
+export function repositoryNotFound(registryId: string, name: string) {
+  return fault(
+    'RepositoryNotFoundException',
+    `The repository with name '${name}' does not exist in the registry with id '${registryId}'`,
+  );
+}
+
+export function imageNotFound(registryId: string, name: string, digest: string | undefined, tag: string | undefined) {
+  const quoted = (text: string | undefined) => `'${text ?? 'null'}'`;
+  return fault(
+    'ImageNotFoundException',
+    `The image with imageId {imageDigest:${quoted(digest)}, imageTag:${quoted(tag)}} does not exist within ${inRepository(registryId, name)}`,
+  );
+}
+
+export function invalidParameter(parameter: string, constraint: string) {
+  return fault(
+    'InvalidParameterException',
+    `Invalid parameter at '${parameter}' failed to satisfy constraint: '${constraint}'`,
+  );
+}

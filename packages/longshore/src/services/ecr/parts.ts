@@ -1,0 +1,14 @@
+import type { Gatekeeper } from '../../wire/service.ts';
+import type { ServiceParts } from '../contract.ts';
+import type { BlobFiles } from './storage/blob-files.ts';
+import type { Uploads } from './storage/uploads.ts';
+import type { EcrTables } from './tables.ts';
+import type { Signer } from './token.ts';
+
+/** What the operations and the registry's handlers share. */
+export interface Ecr extends ServiceParts<EcrTables> {
+  readonly gatekeeper: Gatekeeper;
+  readonly files: BlobFiles;
+  readonly uploads: Uploads;
+  readonly signer: Signer;
+}

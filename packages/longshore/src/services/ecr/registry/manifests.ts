@@ -1,0 +1,129 @@
+import type { IncomingMessage } from 'node:http';
+import { imageNotFound, inRepository } from '../faults.ts';
+import {
+  deleteManifest,
+  findManifest,
+  findManifestFacts,
+  indexesOf,
+  type ManifestFacts,
+  putManifest,
+  resolveReference,
+} from '../images.ts';
+import { recordPull } from '../pulls.ts';
+import { isTag, parseDigest } from '../rules/grammar.ts';
+import { largestManifest } from '../rules/manifest.ts';
+import { matchesEntityTag } from '../rules/ranges.ts';
+import type { Exchange } from './exchange.ts';
+import { OciError, sendEmpty } from './reply.ts';
+
+interface ManifestPath {
+  readonly reference: string;
+}
+
+function unknownManifest({ ecr, repository }: Exchange, reference: string): Error {
+  const isDigest = parseDigest(reference) !== undefined;
+  return imageNotFound(
+    ecr.settings.accountId,
+    repository,
+    isDigest ? reference : undefined,
+    isDigest ? undefined : reference,
+  );
+}
+
+/** HEAD and GET of a manifest by tag or digest (OCI distribution 1.1, "Pulling manifests"). */
+export async function getManifest(exchange: Exchange, { reference }: ManifestPath): Promise<void> {
+  const { ecr, request, response, repository } = exchange;
+  const { db } = ecr.store;
+  await exchange.require('ecr:BatchGetImage');
+  if (!isTag(reference) && !parseDigest(reference)) throw unknownManifest(exchange, reference);
+  const digest = await resolveReference(db, repository, reference);
+  if (digest === undefined) throw unknownManifest(exchange, reference);
+  const headers = (manifest: ManifestFacts) => ({
+    'content-type': manifest.media_type,
+    'content-length': String(manifest.size),
+    'docker-content-digest': digest,
+    etag: `"${digest}"`,
+  });
+  if (matchesEntityTag(request.headers['if-none-match'], digest))
+    return sendEmpty(response, 304, { 'docker-content-digest': digest, etag: `"${digest}"` });
+  if (request.method === 'HEAD') {
+    const manifest = await findManifestFacts(db, repository, digest);
+    if (!manifest) throw unknownManifest(exchange, reference);
+    response.writeHead(200, headers(manifest));
+    response.end();
+    return;
+  }
+  const manifest = await findManifest(db, repository, digest);
+  if (!manifest) throw unknownManifest(exchange, reference);
+  await recordPull(ecr, manifest);
+  response.writeHead(200, headers(manifest));
+  response.end(manifest.content);
+}
+
+/** PUT of a manifest (OCI distribution 1.1, "Pushing manifests"): what it refers to must be there. */
+export async function pushManifest(exchange: Exchange, { reference }: ManifestPath): Promise<void> {
+  const { ecr, request, response, repository } = exchange;
+  await exchange.require('ecr:PutImage');
+  const digest = parseDigest(reference);
+  if (!digest && !isTag(reference))
+    throw reference.includes(':')
+      ? new OciError(400, 'DIGEST_INVALID', 'the digest must be sha256 or sha512 in lower-case hexadecimal')
+      : new OciError(
+          400,
+          'TAG_INVALID',
+          'a tag has 1 to 128 letters, digits, `_`, `.` or `-`, and starts with none of the last two',
+        );
+  const content = await readManifest(request);
+  const pushed = await ecr.store.transaction((tx) =>
+    putManifest(tx, ecr.settings, {
+      repository,
+      content,
+      mediaType: request.headers['content-type'],
+      tag: digest ? undefined : reference,
+      digest,
+      now: ecr.clock.now(),
+    }),
+  );
+  sendEmpty(response, 201, {
+    location: `/v2/${repository}/manifests/${digest ? pushed.digest : reference}`,
+    'docker-content-digest': pushed.digest,
+    ...(pushed.parsed.subject === undefined ? {} : { 'oci-subject': pushed.parsed.subject }),
+  });
+}
+
+async function readManifest(request: IncomingMessage): Promise<Buffer> {
+  const tooLarge = () => new OciError(413, 'SIZE_INVALID', `a manifest has at most ${largestManifest} bytes`);
+  if (Number(request.headers['content-length'] ?? 0) > largestManifest) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    size += (chunk as Buffer).length;
+    if (size > largestManifest) throw tooLarge();
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** DELETE of a tag, or of a manifest by digest with all its tags (OCI distribution 1.1, "Deleting tags", "Deleting manifests"). */
+export async function deleteManifestOrTag(exchange: Exchange, { reference }: ManifestPath): Promise<void> {
+  const { ecr, response, repository } = exchange;
+  await exchange.require('ecr:BatchDeleteImage');
+  await ecr.store.transaction(async (tx) => {
+    const digest = await resolveReference(tx.db, repository, reference);
+    if (digest === undefined) throw unknownManifest(exchange, reference);
+    if (digest !== reference) {
+      await tx.db.deleteFrom('ecr_tag').where('repository', '=', repository).where('tag', '=', reference).execute();
+      tx.changed('ecr.image', `${repository}@${digest}`);
+      return;
+    }
+    const indexes = await indexesOf(tx.db, repository, digest);
+    if (indexes.length > 0)
+      throw new OciError(
+        405,
+        'UNSUPPORTED',
+        `Requested image referenced by manifest list: [${indexes.join(', ')}] in ${inRepository(ecr.settings.accountId, repository)}`,
+      );
+    await deleteManifest(tx, repository, digest);
+  });
+  sendEmpty(response, 202);
+}

@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import type { Service, ServiceParts } from '../contract.ts';
+import type { IamContract } from '../iam/contract.ts';
+import type { EcrContract } from './contract.ts';
+import { resolveReference } from './images.ts';
+import { getAuthorizationToken } from './operations/authorization.ts';
+import { batchDeleteImage, batchGetImage, putImage } from './operations/image-batches.ts';
+import { describeImages, listImages } from './operations/images.ts';
+import {
+  batchCheckLayerAvailability,
+  completeLayerUpload,
+  getDownloadUrlForLayer,
+  initiateLayerUpload,
+  uploadLayerPart,
+} from './operations/layers.ts';
+import { createRepository, deleteRepository, describeRepositories } from './operations/repositories.ts';
+import { putImageScanningConfiguration, putImageTagMutability } from './operations/repository-settings.ts';
+import { listTagsForResource, tagResource, untagResource } from './operations/tags.ts';
+import type { Ecr } from './parts.ts';
+import { registryRoute } from './registry/route.ts';
+import { blobFiles } from './storage/blob-files.ts';
+import { openUploads } from './storage/uploads.ts';
+import { uploadSweeper } from './sweeper.ts';
+import type { EcrTables } from './tables.ts';
+import { openSigner, type Signer } from './token.ts';
+
+/** What ECR asks of other services. */
+export interface EcrNeighbours {
+  readonly iam: Pick<IamContract, 'gatekeeper'>;
+}
+
+/** Amazon ECR and its registry at `/v2/`. Files are kept below `DATA_DIR/registry`. */
+export function ecrService(parts: ServiceParts<EcrTables>, { iam }: EcrNeighbours): Service<EcrContract> {
+  const files = blobFiles(join(parts.settings.dataDir, 'registry'));
+  const uploads = openUploads({ ...parts, files, registryId: parts.settings.accountId });
+  let opened: Signer | undefined;
+  const signer = () => {
+    if (!opened) throw new Error('ECR is asked something before its prepare() was called');
+    return opened;
+  };
+  const ecr: Ecr = {
+    ...parts,
+    gatekeeper: iam.gatekeeper,
+    files,
+    uploads,
+    signer: {
+      password: (...given) => signer().password(...given),
+      verify: (...given) => signer().verify(...given),
+      downloadQuery: (...given) => signer().downloadQuery(...given),
+      verifyDownload: (...given) => signer().verifyDownload(...given),
+    },
+  };
+  return {
+    definition: {
+      name: 'ecr',
+      iamPrefix: 'ecr',
+      operations: {
+        BatchCheckLayerAvailability: batchCheckLayerAvailability(ecr),
+        BatchDeleteImage: batchDeleteImage(ecr),
+        BatchGetImage: batchGetImage(ecr),
+        CompleteLayerUpload: completeLayerUpload(ecr),
+        CreateRepository: createRepository(ecr),
+        DeleteRepository: deleteRepository(ecr),
+        DescribeImages: describeImages(ecr),
+        DescribeRepositories: describeRepositories(ecr),
+        GetAuthorizationToken: getAuthorizationToken(ecr),
+        GetDownloadUrlForLayer: getDownloadUrlForLayer(ecr),
+        InitiateLayerUpload: initiateLayerUpload(ecr),
+        ListImages: listImages(ecr),
+        ListTagsForResource: listTagsForResource(ecr),
+        PutImage: putImage(ecr),
+        PutImageScanningConfiguration: putImageScanningConfiguration(ecr),
+        PutImageTagMutability: putImageTagMutability(ecr),
+        TagResource: tagResource(ecr),
+        UntagResource: untagResource(ecr),
+        UploadLayerPart: uploadLayerPart(ecr),
+      },
+      routes: [registryRoute(ecr)],
+    },
+    async prepare() {
+      await files.prepare();
+      opened = await openSigner(parts.store);
+    },
+    controllers: [uploadSweeper(ecr)],
+    contract: {
+      imageDigest: (repositoryName, reference) => resolveReference(parts.store.db, repositoryName, reference),
+    },
+  };
+}

@@ -110,7 +110,12 @@ const queryErrors = ['AccessDenied', 'InvalidParameterValue', 'MissingParameter'
 export const selections: readonly Selection[] = [
   { name: 'ecs', source: 'ecs', client: '@aws-sdk/client-ecs' },
   { name: 'ecr', source: 'ecr', client: '@aws-sdk/client-ecr', extraErrors: ['RegistryPolicyNotFoundException'] },
-  { name: 'elbv2', source: 'elbv2', client: '@aws-sdk/client-elastic-load-balancing-v2', extraErrors: [...queryErrors, 'Throttling'] },
+  {
+    name: 'elbv2',
+    source: 'elbv2',
+    client: '@aws-sdk/client-elastic-load-balancing-v2',
+    extraErrors: [...queryErrors, 'Throttling'],
+  },
   {
     name: 'ec2',
     source: 'ec2',
@@ -118,11 +123,25 @@ export const selections: readonly Selection[] = [
     keep: (operation) => vpcOperation.test(operation),
     extraErrors: ec2Errors,
   },
-  { name: 'iam', source: 'iam', client: '@aws-sdk/client-iam', extraErrors: [...queryErrors, 'InvalidClientTokenId', 'Throttling'] },
-  { name: 'sts', source: 'sts', client: '@aws-sdk/client-sts', extraErrors: [...queryErrors, 'InvalidClientTokenId', 'Throttling'] },
+  {
+    name: 'iam',
+    source: 'iam',
+    client: '@aws-sdk/client-iam',
+    extraErrors: [...queryErrors, 'InvalidClientTokenId', 'Throttling'],
+  },
+  {
+    name: 'sts',
+    source: 'sts',
+    client: '@aws-sdk/client-sts',
+    extraErrors: [...queryErrors, 'InvalidClientTokenId', 'Throttling'],
+  },
   { name: 'logs', source: 'logs', client: '@aws-sdk/client-cloudwatch-logs' },
   { name: 'cloudwatch', source: 'cloudwatch', client: '@aws-sdk/client-cloudwatch', extraErrors: queryErrors },
-  { name: 'application-autoscaling', source: 'application-autoscaling', client: '@aws-sdk/client-application-auto-scaling' },
+  {
+    name: 'application-autoscaling',
+    source: 'application-autoscaling',
+    client: '@aws-sdk/client-application-auto-scaling',
+  },
   { name: 'events', source: 'events', client: '@aws-sdk/client-eventbridge' },
   { name: 's3', source: 's3', client: '@aws-sdk/client-s3' },
   { name: 'eks', source: 'eks', client: '@aws-sdk/client-eks' },

@@ -78,20 +78,22 @@ export interface OperationModel {
   readonly unsignedPayload?: boolean;
 }
 
+export interface ServiceMetadata {
+  readonly apiVersion: string;
+  readonly endpointPrefix: string;
+  readonly jsonVersion?: string;
+  readonly protocol: Protocol;
+  readonly protocols: readonly Protocol[];
+  readonly serviceId: string;
+  readonly serviceFullName: string;
+  readonly signingName?: string;
+  readonly targetPrefix?: string;
+  readonly xmlNamespace?: string;
+  readonly awsQueryCompatible?: object;
+}
+
 export interface ServiceModel {
-  readonly metadata: {
-    readonly apiVersion: string;
-    readonly endpointPrefix: string;
-    readonly jsonVersion?: string;
-    readonly protocol: Protocol;
-    readonly protocols: readonly Protocol[];
-    readonly serviceId: string;
-    readonly serviceFullName: string;
-    readonly signingName?: string;
-    readonly targetPrefix?: string;
-    readonly xmlNamespace?: string;
-    readonly awsQueryCompatible?: object;
-  };
+  readonly metadata: ServiceMetadata;
   readonly operations: Readonly<Record<string, OperationModel>>;
   readonly shapes: Readonly<Record<string, Shape>>;
 }
@@ -99,4 +101,12 @@ export interface ServiceModel {
 /** Reads the model of the service with our name `name` (`ecs`, `elbv2`) from disk: a few milliseconds; keep what you get. */
 export function readModel(name: string): ServiceModel {
   return JSON.parse(readFileSync(new URL(`./${name}.json`, import.meta.url), 'utf8')) as ServiceModel;
+}
+
+/** What identifies each service that we have a model of, by our names: read without reading the models. */
+export function readServices(): Readonly<Record<string, ServiceMetadata>> {
+  return JSON.parse(readFileSync(new URL('./services.json', import.meta.url), 'utf8')) as Record<
+    string,
+    ServiceMetadata
+  >;
 }

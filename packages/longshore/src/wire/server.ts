@@ -1,0 +1,370 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { Settings } from '../base/settings.ts';
+import { emptyModel, makeCodec, type Speech } from './api.ts';
+import { authenticator } from './authenticate.ts';
+import { ClientGone, decodeContent, readBody } from './body.ts';
+import type { WireRequest, WireResponse } from './codec/http.ts';
+import { DecodeProblem } from './codec/problem.ts';
+import { decodeFault, familyOf, toWireError, validationFault } from './dialect.ts';
+import { dispatcher, type Target } from './dispatch.ts';
+import { Fault } from './fault.ts';
+import type {
+  Access,
+  Caller,
+  Gatekeeper,
+  HttpRoute,
+  RequestContext,
+  ServiceDefinition,
+  UpgradeRoute,
+} from './service.ts';
+import type { SignedRequest } from './sigv4.ts';
+
+export interface WireServerOptions {
+  readonly settings: Pick<Settings, 'port' | 'host' | 'auth' | 'accountId' | 'region'>;
+  readonly services: readonly ServiceDefinition[];
+  readonly gatekeeper: Gatekeeper;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Beside those of the services: the console, health, figures. */
+  readonly routes?: readonly HttpRoute[];
+}
+
+export interface WireServer {
+  /** Throws an Error in plain words where the port is taken. */
+  listen(): Promise<{ readonly port: number }>;
+  /** Answers what is under way for at most five seconds, then closes every connection. */
+  close(): Promise<void>;
+  readonly server: Server;
+}
+
+/** The largest AWS request: far above any service's own limit. */
+const bodyLimit = 16 * 1024 * 1024;
+const bodyTimeout = 60_000;
+const closeTimeout = 5_000;
+
+/** One HTTP server that speaks every service's protocol on one port. */
+export function createWireServer(options: WireServerOptions): WireServer {
+  const { settings, log } = options;
+  const answer = answerer(options);
+  const routes = [...(options.routes ?? []), ...options.services.flatMap((service) => service.routes ?? [])].sort(
+    (a, b) => b.prefix.length - a.prefix.length,
+  );
+  const server = createServer({
+    keepAliveTimeout: 65_000,
+    headersTimeout: 20_000,
+    requestTimeout: 0,
+    maxHeaderSize: 64 * 1024,
+  });
+  const upgraded = new Set<Duplex>();
+
+  server.on('request', (request, response) => {
+    const path = pathOf(request);
+    // AWS's own requests are never for a route, whatever their path: S3 has buckets named `v2`.
+    const route = isAwsRequest(request) ? undefined : routes.find(({ prefix }) => path.startsWith(prefix));
+    const work = route ? route.handle(request, response) : answer.request(request, response);
+    work.catch((error: unknown) => {
+      if (error instanceof ClientGone || request.destroyed) return request.destroy();
+      log.error({ err: error, path }, 'A request failed');
+      if (response.headersSent) return response.destroy();
+      response.writeHead(500, { 'content-type': 'text/plain' }).end('Internal failure\n');
+    });
+  });
+  server.on('upgrade', (request, socket, head) => {
+    upgraded.add(socket);
+    socket.on('close', () => upgraded.delete(socket));
+    socket.on('error', () => socket.destroy());
+    answer.upgrade(request, socket, head).catch((error: unknown) => {
+      log.error({ err: error, path: pathOf(request) }, 'A WebSocket upgrade failed');
+      socket.destroy();
+    });
+  });
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    else socket.destroy();
+  });
+
+  return {
+    server,
+    listen: () => listen(server, settings),
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      for (const socket of upgraded) socket.destroy();
+      const timer = setTimeout(() => server.closeAllConnections(), closeTimeout);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function listen(server: Server, { port, host }: { port: number; host: string }): Promise<{ port: number }> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException) => {
+      server.off('listening', onListening);
+      reject(plainListenError(error, port, host));
+    };
+    const onListening = () => {
+      server.off('error', onError);
+      const address = server.address();
+      resolve({ port: typeof address === 'object' && address ? address.port : port });
+    };
+    server.once('error', onError).once('listening', onListening);
+    server.listen(port, host);
+  });
+}
+
+function plainListenError(error: NodeJS.ErrnoException, port: number, host: string): Error {
+  const said: Record<string, string> = {
+    EADDRINUSE: `Port ${port} on ${host} is taken by another program: stop that one, or start Longshore with --port and another number.`,
+    EACCES: `Port ${port} on ${host} needs privileges that Longshore does not have: start it as root, or with --port and a number above 1023.`,
+    EADDRNOTAVAIL: `This machine has no address ${host}: start Longshore with --host and one that it has.`,
+  };
+  return new Error(said[error.code ?? ''] ?? `Longshore can't listen on ${host} port ${port}: ${error.message}`, {
+    cause: error,
+  });
+}
+
+function pathOf(request: IncomingMessage): string {
+  const url = request.url ?? '/';
+  const query = url.indexOf('?');
+  return query < 0 ? url : url.slice(0, query);
+}
+
+function isAwsRequest({ headers, url = '' }: IncomingMessage): boolean {
+  return (
+    headers['x-amz-target'] !== undefined ||
+    headers['smithy-protocol'] !== undefined ||
+    (headers.authorization?.startsWith('AWS4-') ?? false) ||
+    url.includes('X-Amz-Signature=')
+  );
+}
+
+interface Answerer {
+  request(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
+}
+
+/** What one request's answer is made of; grows as more of the request is understood. */
+interface Exchange {
+  readonly requestId: string;
+  readonly wire: WireRequest;
+  target: Target;
+}
+
+function answerer({ settings, services, gatekeeper, log, clock, random }: WireServerOptions): Answerer {
+  const dispatch = dispatcher(services);
+  const authenticate = authenticator(settings, gatekeeper, clock);
+  const upgrades = services.flatMap((service) => service.upgrades ?? []);
+
+  const contextOf = (request: IncomingMessage, requestId: string, caller: Caller): RequestContext => {
+    const sourceIp = (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+    const facts = {
+      region: settings.region,
+      sourceIp,
+      secureTransport: 'encrypted' in request.socket,
+      userAgent: request.headers['user-agent'] ?? '',
+    };
+    return {
+      requestId,
+      caller,
+      region: settings.region,
+      accountId: caller.accountId,
+      sourceIp,
+      endpoint: `http://${hostOf(request)}`,
+      authorize: async (access) => {
+        if (settings.auth === 'on') await gatekeeper.authorize(caller, access, facts);
+      },
+    };
+  };
+
+  /** Everything between the whole request and its answer. Throws Fault and DecodeProblem for the caller to see. */
+  const perform = async (
+    exchange: Exchange,
+    request: IncomingMessage,
+    signed: SignedRequest,
+    early: Fault | undefined,
+  ): Promise<WireResponse> => {
+    if (early) throw early;
+    const { target } = exchange;
+    const { api, operation, speech } = target;
+    const model = operation === undefined ? undefined : api!.model.operations[operation]!;
+    const signature = authenticate.signature(signed);
+    const open = model?.auth === 'none' && !signature;
+    const caller = open
+      ? anonymous(settings.accountId)
+      : await authenticate.caller(signed, signature, api?.signingName);
+    if (target.fault) throw target.fault;
+    const content = await decodeContent(exchange.wire.body, request.headers['content-encoding'], bodyLimit);
+    const codec = api!.codec(speech);
+    const input = codec.readInput(
+      operation!,
+      content === exchange.wire.body ? exchange.wire : { ...exchange.wire, body: content },
+    );
+    const violations = api!.validate(operation!, input);
+    if (violations.length > 0)
+      throw validationFault(violations, api!.metadata.serviceId, familyOf(api!.metadata.serviceId, speech.protocol));
+
+    const context = contextOf(request, exchange.requestId, caller);
+    const handler = api!.definition.operations[operation!]!;
+    if (!open)
+      await authorizeAll(await handler.access(input, context), `${api!.definition.iamPrefix}:${operation}`, context);
+    if (speech.protocol === 'ec2' && input.DryRun === true) {
+      throw new Fault('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.', {}, 412);
+    }
+    return codec.writeOutput(operation!, (await handler.handle(input, context)) ?? {}, exchange.requestId);
+  };
+
+  const writeFailure = (error: unknown, { target, requestId, wire }: Exchange): WireResponse => {
+    const { api, speech } = target;
+    let fault: Fault;
+    if (error instanceof Fault) fault = error;
+    else if (error instanceof DecodeProblem) fault = decodeFault(error);
+    else {
+      log.error(
+        { err: error, requestId, service: api?.definition.name, operation: target.operation },
+        'An operation failed unexpectedly',
+      );
+      fault = new Fault(
+        'InternalFailure',
+        `The request processing has failed because of an unknown error. Request id: ${requestId}`,
+      );
+    }
+    const family = familyOf(api?.metadata.serviceId ?? '', speech.protocol);
+    const codec = api
+      ? api.codec(speech)
+      : makeCodec(emptyModel(speech.protocol), speech.protocol, speech.jsonVersion ?? '1.1');
+    return codec.writeError(toWireError(fault, api?.model, family), requestId, wire);
+  };
+
+  return {
+    async request(request, response) {
+      const started = clock.now();
+      const url = request.url ?? '/';
+      const mark = url.indexOf('?');
+      const path = mark < 0 ? url : url.slice(0, mark);
+      const query = mark < 0 ? '' : url.slice(mark + 1);
+      let body: Buffer = Buffer.alloc(0);
+      let early: Fault | undefined;
+      try {
+        body = await readBody(request, bodyLimit, bodyTimeout);
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error;
+        early = error;
+      }
+      const wire: WireRequest = {
+        method: request.method ?? 'GET',
+        path,
+        query: new URLSearchParams(query),
+        headers: request.headers,
+        body,
+      };
+      const signed: SignedRequest = { method: wire.method, path, query, headers: request.headers, body };
+      const exchange: Exchange = { requestId: random.uuid(), wire, target: { speech: guessSpeech(wire) } };
+      let answer: WireResponse;
+      try {
+        exchange.target = dispatch(wire, scopeService(request, wire.query));
+        answer = await perform(exchange, request, signed, early);
+      } catch (error) {
+        if (error instanceof ClientGone) throw error;
+        answer = writeFailure(error, exchange);
+      }
+      send(response, answer, exchange.requestId, early !== undefined);
+      const { api, operation } = exchange.target;
+      log.debug(
+        {
+          requestId: exchange.requestId,
+          service: api?.definition.name,
+          operation,
+          status: answer.status,
+          ms: clock.now() - started,
+        },
+        'Answered',
+      );
+    },
+
+    async upgrade(request, socket, head) {
+      const url = request.url ?? '/';
+      const path = pathOf(request);
+      const signed: SignedRequest = {
+        method: request.method ?? 'GET',
+        path,
+        query: url.slice(path.length + 1),
+        headers: request.headers,
+        body: undefined,
+      };
+      const requestId = random.uuid();
+      const route: UpgradeRoute | undefined = upgrades.find((candidate) => trimmed(candidate.path) === trimmed(path));
+      try {
+        if (!route)
+          throw new Fault('UnknownOperationException', `No WebSocket is served at ${path.slice(0, 200)}`, {}, 404);
+        const caller = await authenticate.caller(signed, authenticate.signature(signed), undefined);
+        await route.handle(request, socket, head, caller);
+      } catch (error) {
+        const target: Target = { speech: { protocol: 'rest-json' } };
+        const wire: WireRequest = { ...signed, query: new URLSearchParams(signed.query), body: Buffer.alloc(0) };
+        const { status, headers, body } = writeFailure(error, { requestId, wire, target });
+        const lines = Object.entries({ ...headers, 'x-amzn-requestid': requestId }).map(
+          ([name, value]) => `${name}: ${value}\r\n`,
+        );
+        socket.end(
+          `HTTP/1.1 ${status} Refused\r\n${lines.join('')}Content-Length: ${Buffer.byteLength(body as string)}\r\nConnection: close\r\n\r\n${body}`,
+        );
+      }
+    },
+  };
+}
+
+async function authorizeAll(accesses: readonly Access[], action: string, context: RequestContext): Promise<void> {
+  for (const access of accesses) await context.authorize({ action, ...access } as Access & { action: string });
+}
+
+function send(
+  response: ServerResponse,
+  { status, headers, body }: WireResponse,
+  requestId: string,
+  close: boolean,
+): void {
+  if (response.destroyed) return;
+  response.writeHead(status, {
+    'x-amzn-requestid': requestId,
+    ...headers,
+    ...(status !== 204 &&
+      status !== 304 && { 'content-length': String(typeof body === 'string' ? Buffer.byteLength(body) : body.length) }),
+    // What is left of a body that was too large is not worth reading.
+    ...(close && { connection: 'close' }),
+  });
+  response.end(body);
+}
+
+function anonymous(accountId: string): Caller {
+  return { accountId, arn: 'anonymous', userId: 'anonymous', type: 'anonymous' };
+}
+
+/** The service in the credential's scope, unchecked: it only helps to find whom the request is for. */
+function scopeService({ headers }: IncomingMessage, query: URLSearchParams): string | undefined {
+  const credential = /Credential=([^,\s]+)/.exec(headers.authorization ?? '')?.[1] ?? query.get('X-Amz-Credential');
+  return credential?.split('/').at(-2);
+}
+
+/** How to write an error before the request is understood. */
+function guessSpeech({ headers, query }: WireRequest): Speech {
+  if (headers['x-amz-target'] !== undefined) return { protocol: 'json' };
+  if (headers['smithy-protocol'] !== undefined) return { protocol: 'smithy-rpc-v2-cbor' };
+  const isQuery = headers['content-type']?.startsWith('application/x-www-form-urlencoded') || query.has('Action');
+  return { protocol: isQuery ? 'query' : 'rest-json' };
+}
+
+function hostOf(request: IncomingMessage): string {
+  const { host } = request.headers;
+  if (host !== undefined && /^[A-Za-z0-9.[\]:_-]{1,255}$/.test(host)) return host;
+  return `${request.socket.localAddress}:${request.socket.localPort}`;
+}
+
+function trimmed(path: string): string {
+  return path.endsWith('/') ? path.slice(0, -1) : path;
+}

@@ -6,7 +6,16 @@
 //
 // --quiet says nothing where nothing is missing; --test also asks for what the test suites use.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -223,6 +232,10 @@ if (!npmFresh()) {
 // npm links a workspace's command only where the file was there when it installed.
 const link = join(root, 'node_modules/.bin/longshore');
 if (!existsSync(link)) symlinkSync('../longshore/bin/longshore.mjs', link);
+
+// The example is built from nothing but the machine's own busybox: there may be no Docker Hub to take a base image from.
+const busybox = join(root, 'examples/hello/busybox');
+if (!existsSync(busybox)) copyFileSync('/bin/busybox', busybox);
 
 const node = node24();
 if (!node) {

@@ -172,7 +172,7 @@ async function runSteps(shared: Omit<Deployment, 'tell'>): Promise<Found> {
         title: `Build ${request.folder}`,
         task: async (found, step) => {
           found.builder = await findBuilder();
-          found.localImage = `localhost/longshore/${request.name}:${request.tag}`;
+          found.localImage = `localhost/longshore/${request.name}:latest`;
           const exposed = await build(found.builder, with_(step), found.localImage);
           found.port = request.port ?? exposed ?? 80;
           step.title = `Built with ${found.builder.name}; it listens on port ${found.port}`;

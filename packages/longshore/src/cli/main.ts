@@ -19,6 +19,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .description('Amazon ECS, Fargate and ECR on your own machines.')
     .version('0.1.0', '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
+    .helpCommand(false)
     .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 80, 100) })
     .showSuggestionAfterError()
     .exitOverride();

@@ -22,17 +22,15 @@ export function signedHeaders(request: {
   const { service, region, key, body } = request;
   const stamp = new Date(request.now).toISOString().replace(/[-:]|\.\d{3}/g, '');
   const day = stamp.slice(0, 8);
-  const bodyHash = sha256(body);
   const headers: Record<string, string> = {
     ...request.headers,
     host: request.host,
     'x-amz-date': stamp,
-    'x-amz-content-sha256': bodyHash,
     ...(key.sessionToken ? { 'x-amz-security-token': key.sessionToken } : {}),
   };
   const names = Object.keys(headers).sort();
   const canonicalHeaders = names.map((name) => `${name}:${headers[name]?.trim()}\n`).join('');
-  const canonical = ['POST', '/', '', canonicalHeaders, names.join(';'), bodyHash].join('\n');
+  const canonical = ['POST', '/', '', canonicalHeaders, names.join(';'), sha256(body)].join('\n');
   const scope = `${day}/${region}/${service}/aws4_request`;
   const toSign = ['AWS4-HMAC-SHA256', stamp, scope, sha256(canonical)].join('\n');
   const signingKey = [day, region, service, 'aws4_request'].reduce<string | Buffer>(

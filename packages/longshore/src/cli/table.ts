@@ -1,4 +1,4 @@
-/** Rows under headings, columns as wide as they need. Where a line would pass `width`, the widest columns but the last are cut with `…`. */
+/** Rows under headings, columns as wide as they need. Where a line would pass `width`, the widest column is cut with `…`, again and again. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[], width: number): string[] {
   const all = [headings, ...rows];
   const widths = headings.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));

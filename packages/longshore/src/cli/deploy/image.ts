@@ -51,10 +51,14 @@ export async function build(
       hint: 'Name a folder that holds one: longshore deploy DIR',
     });
   }
+  const earlier = await localId(builder, image);
   const buildArgs = buildArguments.flatMap((each) => ['--build-arg', each]);
   // chroot isolation shares the machine's network, so RUN steps need no CNI plugins.
   const args = builder.name === 'buildah' ? ['bud', '--isolation', 'chroot', '--layers'] : ['build'];
   await stream(builder.path, [...args, ...buildArgs, '-t', image, folder], tell);
+  // The image of an earlier deployment has lost its name to this one; without this, every deployment would leave one behind.
+  if (earlier && earlier !== (await localId(builder, image)))
+    await execute(builder.path, ['rmi', earlier], { timeout: 30_000 }).catch(() => {});
   const format = builder.name === 'buildah' ? '{{json .OCIv1.Config.ExposedPorts}}' : '{{json .Config.ExposedPorts}}';
   const inspect = builder.name === 'buildah' ? ['inspect', '--type', 'image'] : ['inspect'];
   const { stdout } = await execute(builder.path, [...inspect, '--format', format, image], { timeout: 30_000 });
@@ -62,6 +66,13 @@ export async function build(
     Number.parseInt(port, 10),
   );
   return ports[0];
+}
+
+async function localId(builder: Builder, image: string): Promise<string | undefined> {
+  const { stdout } = await execute(builder.path, ['images', '--quiet', '--no-trunc', image], { timeout: 30_000 }).catch(
+    () => ({ stdout: '' }),
+  );
+  return stdout.trim().split('\n')[0] || undefined;
 }
 
 /** The repository of that name, made where it is missing; its URI. */
@@ -83,7 +94,7 @@ export async function ensureRepository({ client, request, tell }: Deployment): P
   return uri(made.repository);
 }
 
-/** Pushes a local image, logged in for this push alone; answers the reference with its digest where the tool tells it. */
+/** Pushes a local image, logged in for this push alone. */
 export async function push(
   builder: Builder,
   { client, tell }: Deployment,

@@ -49,7 +49,13 @@ export interface Ec2Contract {
     | undefined
   >;
   securityGroup(groupId: string): Promise<{ readonly groupId: string; readonly vpcId: string } | undefined>;
-  vpc(
-    vpcId: string,
-  ): Promise<{ readonly vpcId: string; readonly cidrBlock: string; readonly defaultGroupId: string } | undefined>;
+  vpc(vpcId: string): Promise<
+    | {
+        readonly vpcId: string;
+        readonly cidrBlock: string;
+        readonly defaultGroupId: string;
+        readonly hasInternetGateway: boolean;
+      }
+    | undefined
+  >;
 }

@@ -80,12 +80,17 @@ function ec2Contract(parts: Ec2Parts): Ec2Contract {
         .select(['groupId', 'vpcId'])
         .where('groupId', '=', groupId)
         .executeTakeFirst(),
-    vpc: (vpcId) =>
-      db
+    async vpc(vpcId) {
+      const row = await db
         .selectFrom('ec2_vpcs')
-        .select(['vpcId', 'cidrBlock', 'defaultGroupId'])
-        .where('vpcId', '=', vpcId)
-        .executeTakeFirst(),
+        .leftJoin('ec2_internet_gateways', 'ec2_internet_gateways.vpcId', 'ec2_vpcs.vpcId')
+        .select(['ec2_vpcs.vpcId', 'cidrBlock', 'defaultGroupId', 'internetGatewayId'])
+        .where('ec2_vpcs.vpcId', '=', vpcId)
+        .executeTakeFirst();
+      if (!row) return undefined;
+      const { internetGatewayId, ...vpc } = row;
+      return { ...vpc, hasInternetGateway: internetGatewayId !== null };
+    },
   };
 }
 

@@ -1,4 +1,9 @@
-import type { LoadBalancerObservation, LoadBalancersDocument, NamesDocument, TargetState } from '../../protocol/documents.ts';
+import type {
+  LoadBalancerObservation,
+  LoadBalancersDocument,
+  NamesDocument,
+  TargetState,
+} from '../../protocol/documents.ts';
 import type { Tx } from '../../state/store.ts';
 import type { DocumentSource } from '../contract.ts';
 
@@ -27,9 +32,17 @@ export interface Elbv2Contract {
     | undefined
   >;
   /** Idempotent. Throws Fault TargetGroupNotFound. */
-  registerTargets(tx: Tx<unknown>, targetGroupArn: string, targets: readonly { readonly id: string; readonly port: number }[]): Promise<void>;
+  registerTargets(
+    tx: Tx<unknown>,
+    targetGroupArn: string,
+    targets: readonly { readonly id: string; readonly port: number }[],
+  ): Promise<void>;
   /** Idempotent: targets drain, and vanish from `health` when drained. */
-  deregisterTargets(tx: Tx<unknown>, targetGroupArn: string, targets: readonly { readonly id: string; readonly port: number }[]): Promise<void>;
+  deregisterTargets(
+    tx: Tx<unknown>,
+    targetGroupArn: string,
+    targets: readonly { readonly id: string; readonly port: number }[],
+  ): Promise<void>;
   health(targetGroupArn: string): Promise<readonly TargetHealth[]>;
   /** What an agent saw; called by the agent gateway. */
   observed(observations: readonly LoadBalancerObservation[]): Promise<void>;

@@ -2,7 +2,9 @@ import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Logger } from '../base/log.ts';
 import type { Settings } from '../base/settings.ts';
+import type { Control } from '../main.ts';
 import { fargateCluster } from '../node/settings.ts';
 import { writeProfile } from './aws-profile.ts';
 import { startChecks } from './checks.ts';
@@ -113,8 +115,7 @@ async function up(options: UpOptions): Promise<void> {
     unlock();
   };
 
-  const { startControl } = await import('../main.ts');
-  const control = await startControl(settings, log).catch(async (error) => {
+  const control = await begin(settings, log).catch(async (error) => {
     await node.stop();
     leave();
     throw error;
@@ -160,6 +161,12 @@ async function up(options: UpOptions): Promise<void> {
     banner(settings, endpoint, stored !== undefined, profile, trouble);
   }
   if (options.demo && !trouble) await demo(dataDir, stop.under);
+}
+
+/** The control plane's code is read only now, while the node's process already reads its own. */
+async function begin(settings: Settings, log: Logger): Promise<Control> {
+  const { startControl } = await import('../main.ts');
+  return startControl(settings, log);
 }
 
 function flagsOf({ port, host, region, accountId, auth, runtime, publicPool }: UpOptions): UpFlags {

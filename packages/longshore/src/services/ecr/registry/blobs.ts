@@ -55,6 +55,11 @@ export async function getBlob(exchange: Exchange, path: { readonly digest: strin
     ecr.log.error({ digest: path.digest }, "a blob's file is missing");
     throw unknownBlob();
   }
+  const { size: there } = await handle.stat();
+  if (there !== size) {
+    await handle.close();
+    throw new Error(`the file of blob ${path.digest} has ${there} bytes, not ${size}: push the image again to mend it`);
+  }
   response.writeHead(status, described);
   try {
     await pipeline(handle.createReadStream({ start, end, highWaterMark: readBytes }), response);

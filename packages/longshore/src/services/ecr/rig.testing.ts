@@ -138,11 +138,10 @@ export function rawRequest(
   options: RequestOptions & { headers?: OutgoingHttpHeaders },
   body?: Uint8Array | string,
 ): Promise<Reply> {
+  const isChunked = 'transfer-encoding' in (options.headers ?? {});
+  const length = body === undefined || isChunked ? {} : { 'content-length': Buffer.byteLength(body) };
   return new Promise((resolve, reject) => {
-    const headers = {
-      ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
-      ...options.headers,
-    };
+    const headers = { ...length, ...options.headers };
     const request = httpRequest(
       { host: '127.0.0.1', agent: false, timeout: 20_000, ...options, headers },
       (response) => {

@@ -61,8 +61,8 @@ async function authorizeAny(
   if (ecr.settings.auth === 'off') return;
   const facts = {
     region: ecr.settings.region,
-    sourceIp: request.socket.remoteAddress ?? '',
-    secureTransport: false,
+    sourceIp: (request.socket.remoteAddress ?? '').replace(/^::ffff:/, ''),
+    secureTransport: 'encrypted' in request.socket,
     userAgent: request.headers['user-agent'] ?? '',
   };
   const access = repositoryAccess(ecr.settings, name, row);

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { AwsError } from './aws-client.ts';
 import { CommandError, paint } from './output.ts';
 
 /** Each command's file is read only when that command, or the help of all, is asked for: start-up time counts. */
@@ -56,6 +57,10 @@ function inherit(command: Command): Command {
 function report(error: unknown): number {
   // Commander has said it already.
   if (error instanceof CommanderError) return error.exitCode;
+  if (error instanceof AwsError) {
+    process.stderr.write(`${paint('red', '✗')} ${error.message}\n`);
+    return 1;
+  }
   if (error instanceof CommandError) {
     process.stderr.write(`${paint('red', '✗')} ${error.message}\n`);
     if (error.hint) process.stderr.write(`  ${error.hint.replaceAll('\n', '\n  ')}\n`);

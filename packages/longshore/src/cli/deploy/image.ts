@@ -59,13 +59,28 @@ export async function build(
   // The image of an earlier deployment has lost its name to this one; without this, every deployment would leave one behind.
   if (earlier && earlier !== (await localId(builder, image)))
     await execute(builder.path, ['rmi', earlier], { timeout: 30_000 }).catch(() => {});
-  const format = builder.name === 'buildah' ? '{{json .OCIv1.Config.ExposedPorts}}' : '{{json .Config.ExposedPorts}}';
-  const inspect = builder.name === 'buildah' ? ['inspect', '--type', 'image'] : ['inspect'];
-  const { stdout } = await execute(builder.path, [...inspect, '--format', format, image], { timeout: 30_000 });
-  const ports = Object.keys((JSON.parse(stdout.trim() || 'null') as object | null) ?? {}).map((port) =>
-    Number.parseInt(port, 10),
-  );
-  return ports[0];
+  return exposedPort(builder, image);
+}
+
+/** The first port that an image exposes. */
+async function exposedPort(builder: Builder, image: string): Promise<number | undefined> {
+  const args = builder.name === 'buildah' ? ['inspect', '--type', 'image', image] : ['image', 'inspect', image];
+  const { stdout } = await execute(builder.path, args, { timeout: 30_000, maxBuffer: 16 * 1024 * 1024 });
+  const told = JSON.parse(stdout) as InspectedByBuildah | readonly InspectedByDocker[];
+  const config = 'OCIv1' in told ? told.OCIv1.config : told[0]?.Config;
+  return Object.keys(config?.ExposedPorts ?? {}).map((port) => Number.parseInt(port, 10))[0];
+}
+
+interface WithPorts {
+  readonly ExposedPorts?: Readonly<Record<string, object>> | null;
+}
+
+interface InspectedByBuildah {
+  readonly OCIv1: { readonly config?: WithPorts };
+}
+
+interface InspectedByDocker {
+  readonly Config?: WithPorts;
 }
 
 async function localId(builder: Builder, image: string): Promise<string | undefined> {

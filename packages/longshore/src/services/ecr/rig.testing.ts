@@ -1,13 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import {
-  createServer,
   request as httpRequest,
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
   type RequestOptions,
 } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
@@ -18,11 +16,12 @@ import type { Settings } from '../../base/settings.ts';
 import { openSqliteStore } from '../../state/sqlite.ts';
 import { Fault } from '../../wire/fault.ts';
 import type { Caller, Gatekeeper, RequestContext } from '../../wire/service.ts';
+import { startTestServer, testAccount, testGatekeeper, testRegion } from '../../wire/test-support.ts';
 import { mediaTypes } from './rules/manifest.ts';
 import { ecrService } from './service.ts';
 import { ecrMigrations } from './tables.ts';
 
-export const accountId = '111122223333';
+export const accountId = testAccount;
 
 /** A user whom a test's gatekeeper knows by name. */
 export function user(name: string): Caller {
@@ -38,7 +37,7 @@ export interface RigOptions {
   readonly allows?: (caller: Caller, action: string, resource: string) => boolean;
 }
 
-/** ECR on a bare HTTP server with a real database and real files. */
+/** ECR behind the wire, with a real database and real files. */
 export async function openRig(options: RigOptions = {}) {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'longshore-ecr-')));
   const settings: Settings = {
@@ -46,14 +45,14 @@ export async function openRig(options: RigOptions = {}) {
     host: '127.0.0.1',
     dataDir,
     instanceId: systemRandom.hex(4),
-    region: 'eu-west-1',
+    region: testRegion,
     accountId,
     auth: options.auth ?? 'on',
     runtime: 'simulated',
     publicPool: '100.64.0.0/16',
   };
   const gatekeeper: Gatekeeper = {
-    credential: async () => undefined,
+    ...testGatekeeper(),
     async authorize(caller, { action, resource }) {
       if (options.allows?.(caller, action, resource) ?? true) return;
       throw new Fault('AccessDeniedException', `User: ${caller.arn} is not authorized to perform: ${action}`);
@@ -69,10 +68,8 @@ export async function openRig(options: RigOptions = {}) {
   const service = ecrService(parts, { iam: { gatekeeper } });
   await service.prepare?.();
   for (const controller of service.controllers) await controller.start();
-  const [route] = service.definition.routes ?? [];
-  const server = createServer((request, response) => void route?.handle(request, response));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const server = await startTestServer([service.definition], { auth: settings.auth, gatekeeper, clock });
+  const { port } = server;
   const endpoint = `http://127.0.0.1:${port}`;
 
   const context = (caller: Caller): RequestContext => ({
@@ -112,10 +109,11 @@ export async function openRig(options: RigOptions = {}) {
     call,
     signIn,
     authorization,
+    client: server.client,
     send,
     async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      server.server.closeAllConnections();
+      await server.close();
       for (const controller of service.controllers) await controller.stop();
       await store.close();
       if (!options.dataDir) await rm(dataDir, { recursive: true, force: true });

@@ -13,6 +13,12 @@ test('a password names its caller for twelve hours', () => {
   assert.deepEqual(mine.verify(password, expiresAt), { refused: 'expired' });
 });
 
+test('a password ends with the session that asked for it', () => {
+  const { password, expiresAt } = mine.password(user('ann'), 1000, 5000);
+  assert.equal(expiresAt, 5000);
+  assert.deepEqual(mine.verify(password, 5000), { refused: 'expired' });
+});
+
 test("a password that was changed, or is another registry's, is none", () => {
   const { password } = mine.password(user('ann'), 1000);
   const { password: bob } = mine.password(user('bob'), 1000);

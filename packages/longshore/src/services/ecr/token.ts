@@ -15,8 +15,8 @@ export type Verdict =
 
 /** Signs what the registry gives out and knows it again. The key is made once and kept in the database. */
 export interface Signer {
-  /** A password for Basic authentication that says who was given it. */
-  password(caller: Caller, now: number): { readonly password: string; readonly expiresAt: number };
+  /** A password for Basic authentication that says who was given it; good for 12 hours, at most until `endsAt`. */
+  password(caller: Caller, now: number, endsAt?: number): { readonly password: string; readonly expiresAt: number };
   verify(password: string, now: number): Verdict;
   /** The query of a URL that lets anyone download one blob. */
   downloadQuery(repository: string, digest: string, now: number): string;
@@ -47,8 +47,8 @@ export function signer(key: Uint8Array): Signer {
   const downloadText = (repository: string, digest: string, expires: string) => `${repository}\n${digest}\n${expires}`;
 
   return {
-    password(caller, now) {
-      const expiresAt = now + tokenMilliseconds;
+    password(caller, now, endsAt = Number.POSITIVE_INFINITY) {
+      const expiresAt = Math.min(now + tokenMilliseconds, endsAt);
       const claims = Buffer.from(JSON.stringify({ expiresAt, caller })).toString('base64url');
       return { password: `${claims}.${seal('password', claims)}`, expiresAt };
     },

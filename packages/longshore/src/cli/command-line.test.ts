@@ -112,7 +112,7 @@ describe('a simulated Longshore', () => {
     assert.match(out, new RegExp(`^export AWS_ENDPOINT_URL='http://127\\.0\\.0\\.1:${port}'$`, 'm'));
     assert.match(out, /^unset .*AWS_PROFILE/m);
     const identity = await awsClient(readConnection(dataDir)).call<{ Arn: string }>('sts', 'GetCallerIdentity');
-    assert.equal(identity.Arn, 'arn:aws:iam::123456789012:root');
+    assert.equal(identity.Arn, 'arn:aws:iam::000000000000:root');
   });
 
   test('status shows it in words and as data', () => {
@@ -126,7 +126,7 @@ describe('a simulated Longshore', () => {
   test('a second one on the same directory, and one on the same port, are refused with the holder’s name', () => {
     const directory = run('up', '--runtime', 'simulated', '--data-dir', dataDir, '--port', '0');
     assert.equal(directory.status, 1);
-    assert.match(directory.err, new RegExp(`Another Longshore \\(pid ${child.pid}\\) is using ${dataDir}`));
+    assert.match(directory.err, new RegExp(`${dataDir} is already in use by another Longshore \\(pid ${child.pid}\\)`));
     const other = mkdtempSync(join(tmpdir(), 'longshore-up-'));
     try {
       const taken = run('up', '--runtime', 'simulated', '--data-dir', other, '--port', String(port));

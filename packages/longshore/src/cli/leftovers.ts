@@ -3,13 +3,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findProgram } from './checks.ts';
-import { processesWith } from './processes.ts';
+import { processes } from './processes.ts';
 
 const run = promisify(execFile);
 
 /** Something of a Longshore's that is on the machine. */
 export interface Leftover {
-  readonly kind: 'process' | 'namespace' | 'link' | 'nft table' | 'mount' | 'cgroup';
+  readonly kind: 'process' | 'namespace' | 'link' | 'nft table' | 'mount' | 'cgroup' | 'folder';
   readonly name: string;
 }
 
@@ -23,8 +23,8 @@ export async function leftovers(instanceId: string, dataDir: string): Promise<Le
     names.filter((name) => mark.test(name)).map((name) => ({ kind, name }));
   const inside = (path: string) => path === dataDir || path.startsWith(`${dataDir}/`);
   return [
-    ...processesWith(dataDir)
-      .filter(({ command }) => isPart(command) && command.includes(`${dataDir}/`))
+    ...processes()
+      .filter(({ command }) => isPart(command) && (command.includes(`${dataDir}/`) || mark.test(command)))
       .map(({ pid, command }) => ({ kind: 'process' as const, name: `${pid} ${command.slice(0, 120)}` })),
     ...marked(namesIn('/run/netns'), 'namespace'),
     ...marked(namesIn('/sys/class/net'), 'link'),
@@ -32,6 +32,7 @@ export async function leftovers(instanceId: string, dataDir: string): Promise<Le
     ...mounts()
       .filter((path) => inside(path) || (mark.test(path) && !path.startsWith('/run/netns/')))
       .map((name) => ({ kind: 'mount' as const, name })),
+    ...marked(namesIn('/run'), 'folder'),
     ...cgroups((name) => mark.test(name)).map((name) => ({ kind: 'cgroup' as const, name })),
   ];
 }

@@ -18,7 +18,10 @@ test('a data directory has one holder; a killed holder leaves no stale lock', as
   try {
     await once(child.stdout, 'data');
     writeRecord(pidFile(folder), child.pid as number);
-    assert.throws(() => lockDataDir(folder), new RegExp(`Another Longshore \\(pid ${child.pid}\\) is using ${folder}`));
+    assert.throws(
+      () => lockDataDir(folder),
+      new RegExp(`${folder} is already in use by another Longshore \\(pid ${child.pid}\\)`),
+    );
     child.kill('SIGKILL');
     await once(child, 'exit');
     const unlock = lockDataDir(folder);

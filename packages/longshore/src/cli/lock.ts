@@ -15,9 +15,12 @@ export function lockDataDir(dataDir: string): () => void {
     db.close();
     if (!/locked|busy/i.test((error as Error).message)) throw error;
     const holder = readRecord(pidFile(dataDir));
-    throw new CommandError(`Another Longshore${holder ? ` (pid ${holder.pid})` : ''} is using ${dataDir}.`, {
-      hint: 'Use that one, end it with `longshore down`, or start this one with a --data-dir and --port of its own.',
-    });
+    throw new CommandError(
+      `${dataDir} is already in use by another Longshore${holder ? ` (pid ${holder.pid})` : ''}.`,
+      {
+        hint: 'Use that one, end it with `longshore down`, or start this one with a --data-dir and --port of its own.',
+      },
+    );
   }
   return () => db.close();
 }

@@ -75,10 +75,9 @@ export function commandLine(pid: number): string {
   }
 }
 
-/** Processes of this machine whose command line holds `text`, but for this one. */
-export function processesWith(text: string): { readonly pid: number; readonly command: string }[] {
+/** Every process of this machine but this one. */
+export function processes(): { readonly pid: number; readonly command: string }[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .map((name) => ({ pid: Number(name), command: commandLine(Number(name)) }))
-    .filter(({ command }) => command.includes(text));
+    .map((name) => ({ pid: Number(name), command: commandLine(Number(name)) }));
 }

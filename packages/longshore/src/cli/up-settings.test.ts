@@ -18,7 +18,7 @@ test('a first start takes defaults, an id of its own and a pool that is free', (
       port: 4567,
       host: '127.0.0.1',
       region: 'us-east-1',
-      accountId: '123456789012',
+      accountId: '000000000000',
       auth: 'on',
       runtime: 'containerd',
       publicPool: '100.66.0.0/16',

@@ -68,7 +68,7 @@ function firstSettings(dataDir: string, flags: UpFlags, { instances, routes }: M
     port: 4566,
     host: '127.0.0.1',
     region: 'us-east-1',
-    accountId: '123456789012',
+    accountId: '000000000000',
     auth: 'on',
     runtime: 'containerd',
     publicPool: flags.publicPool ?? freePool([...routes, ...others.map((instance) => instance.publicPool)]),

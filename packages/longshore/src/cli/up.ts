@@ -59,7 +59,7 @@ export function upCommand(): Command {
       new Option('--data-dir <dir>', 'where it keeps everything').env('LONGSHORE_DATA_DIR').default(defaultDataDir),
     )
     .addOption(new Option('--region <name>', 'its region (default: us-east-1)').env('LONGSHORE_REGION'))
-    .addOption(new Option('--account-id <id>', 'its account (default: 123456789012)').env('LONGSHORE_ACCOUNT_ID'))
+    .addOption(new Option('--account-id <id>', 'its account (default: 000000000000)').env('LONGSHORE_ACCOUNT_ID'))
     .addOption(
       new Option('--public-pool <cidr>', 'addresses for internet gateways (default: a free /16 of 100.64.0.0/10)').env(
         'LONGSHORE_PUBLIC_POOL',

@@ -22,7 +22,13 @@ export function lockDataDir(dataDir: string): () => void {
       },
     );
   }
-  return () => db.close();
+  const unlock = () => {
+    process.off('exit', unlock);
+    if (db.isOpen) db.close();
+  };
+  // Also what keeps the connection from being collected as garbage, and the lock with it, where the answer is not kept.
+  process.once('exit', unlock);
+  return unlock;
 }
 
 /** Where `longshore up` says which process it is. */

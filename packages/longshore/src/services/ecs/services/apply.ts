@@ -1,0 +1,70 @@
+import type { Decision } from '../deployments/decide.ts';
+import type { EcsTx } from '../parts.ts';
+import { revisedBy, revisionDocument } from './document.ts';
+import type { Scene } from './scene.ts';
+
+/**
+ * Writes what was decided of deployments. A service deployment (the longer record that Terraform follows) moves with its
+ * deployment: IN_PROGRESS → SUCCESSFUL, STOPPED, or ROLLBACK_IN_PROGRESS → ROLLBACK_SUCCESSFUL.
+ */
+export async function applyDeployments(tx: EcsTx, scene: Scene, decision: Decision, now: number): Promise<void> {
+  const update = (id: string) => tx.db.updateTable('ecsDeployments').where('id', '=', id);
+  for (const { id, state, reason } of decision.rollout) {
+    await update(id).set({ rolloutState: state, rolloutStateReason: reason, updatedAt: now }).execute();
+    if (state === 'COMPLETED') await completed(tx, id, scene.service.arn, now);
+    else if (state === 'FAILED')
+      await update(id)
+        .set({
+          serviceDeploymentStatus: decision.rollback ? 'ROLLBACK_IN_PROGRESS' : 'STOPPED',
+          serviceDeploymentReason: reason,
+          ...(decision.rollback ? { rollbackAt: now } : { finishedAt: now }),
+        })
+        .execute();
+  }
+  if (decision.rollback) {
+    await update(decision.rollback.from).set({ status: 'ACTIVE' }).execute();
+    await update(decision.rollback.to)
+      .set({ status: 'PRIMARY', startFailures: 0, lastFailureAt: null, failedTasks: 0, rollbackAt: now })
+      .execute();
+    const to = await tx.db
+      .selectFrom('ecsDeployments')
+      .select(['taskDefinitionArn', 'document'])
+      .where('id', '=', decision.rollback.to)
+      .executeTakeFirstOrThrow();
+    await tx.db
+      .updateTable('ecsServices')
+      .set({
+        document: JSON.stringify({
+          ...scene.document,
+          ...revisedBy(revisionDocument(to)),
+          taskDefinition: to.taskDefinitionArn,
+        }),
+      })
+      .where('arn', '=', scene.service.arn)
+      .execute();
+  }
+  for (const id of decision.retire)
+    if (id !== decision.rollback?.to) await update(id).set({ status: 'INACTIVE', updatedAt: now }).execute();
+}
+
+async function completed(tx: EcsTx, id: string, serviceArn: string, now: number): Promise<void> {
+  const row = await tx.db.selectFrom('ecsDeployments').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+  await tx.db
+    .updateTable('ecsDeployments')
+    .set({
+      everCompleted: 1,
+      startFailures: 0,
+      lastFailureAt: null,
+      rollbackAt: null,
+      ...(row.finishedAt === null && { serviceDeploymentStatus: 'SUCCESSFUL', finishedAt: now }),
+    })
+    .where('id', '=', id)
+    .execute();
+  if (row.rollbackAt === null) return;
+  await tx.db
+    .updateTable('ecsDeployments')
+    .set({ serviceDeploymentStatus: 'ROLLBACK_SUCCESSFUL', finishedAt: now })
+    .where('serviceArn', '=', serviceArn)
+    .where('serviceDeploymentStatus', '=', 'ROLLBACK_IN_PROGRESS')
+    .execute();
+}

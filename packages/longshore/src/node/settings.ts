@@ -14,5 +14,4 @@ export interface NodeSettings {
   readonly publicPool: string;
 }
 
-/** The hidden cluster whose container instances give Fargate its capacity. */
-export const fargateCluster = 'longshore-fargate';
+export { fargateCluster } from '../protocol/fargate.ts';

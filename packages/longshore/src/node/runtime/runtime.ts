@@ -63,6 +63,9 @@ export interface ContainerSpec {
   readonly capabilitiesDropped: readonly string[];
   readonly ulimits: readonly Ulimit[];
   readonly shmMiB: number;
+  /** Paths of tmpfs mounts with their options, comma-separated as Docker has them. */
+  readonly tmpfs: Readonly<Record<string, string>>;
+  readonly sysctls: Readonly<Record<string, string>>;
   /** Absolute path of the file that standard output and error are appended to; absent: they are dropped. */
   readonly logFile?: string;
 }

@@ -47,6 +47,8 @@ function specOf(image: PulledImage, more: Partial<ContainerSpec>): ContainerSpec
     capabilitiesDropped: [],
     ulimits: [],
     shmMiB: 64,
+    tmpfs: {},
+    sysctls: {},
     ...more,
   };
 }

@@ -176,6 +176,12 @@ export function ociSpec(spec: ContainerSpec, places: SpecPlaces): object {
         source: 'cgroup',
         options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'],
       },
+      ...Object.entries(spec.tmpfs).map(([destination, options]) => ({
+        destination,
+        type: 'tmpfs',
+        source: 'tmpfs',
+        options: ['nosuid', 'nodev', 'noexec', ...options.split(',').filter(Boolean)],
+      })),
       bind('/etc/hosts', places.hostsFile),
       bind('/etc/resolv.conf', places.resolvConfFile),
       bind('/etc/hostname', places.hostnameFile),
@@ -207,7 +213,11 @@ export function ociSpec(spec: ContainerSpec, places: SpecPlaces): object {
       ...(!spec.privileged && { maskedPaths, readonlyPaths, seccomp: seccompFor(capabilities, places.architecture) }),
       // Unprivileged ports and ping for every user, as Docker has them; only where the network namespace is the container's own.
       ...(spec.network !== 'host' && {
-        sysctl: { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' },
+        sysctl: {
+          'net.ipv4.ip_unprivileged_port_start': '0',
+          'net.ipv4.ping_group_range': '0 2147483647',
+          ...spec.sysctls,
+        },
       }),
     },
   };

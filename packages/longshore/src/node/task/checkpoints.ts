@@ -1,0 +1,77 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '../../base/log.ts';
+import { readJson, remove, writeJson } from '../files.ts';
+import type { TaskState } from './state.ts';
+
+/** The tasks' states on disk, a small file each, from which a new process takes up what runs. They hold credentials: mode 0600. */
+export class Checkpoints {
+  readonly #folder: string;
+  readonly #log: Logger;
+  /** Texts that wait to be written, and tasks whose file is being written. */
+  readonly #waiting = new Map<string, TaskState | null>();
+  readonly #writing = new Map<string, Promise<void>>();
+
+  constructor(folder: string, log: Logger) {
+    this.#folder = folder;
+    this.#log = log;
+  }
+
+  async load(): Promise<TaskState[]> {
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    const names = (await readdir(this.#folder)).filter((name) => name.endsWith('.json'));
+    const states = await Promise.all(names.map((name) => readJson<TaskState>(join(this.#folder, name))));
+    return states.filter((state) => state !== undefined).map(settled);
+  }
+
+  /** Writes the state; while a write is under way, the newest state waits and is written next. */
+  save(state: TaskState): void {
+    this.#put(state.taskId, state);
+  }
+
+  remove(taskId: string): void {
+    this.#put(taskId, null);
+  }
+
+  /** Resolves when everything that was saved is on disk. */
+  async flush(): Promise<void> {
+    while (this.#writing.size > 0) await Promise.all(this.#writing.values());
+  }
+
+  #put(taskId: string, state: TaskState | null): void {
+    this.#waiting.set(taskId, state);
+    if (this.#writing.has(taskId)) return;
+    // One turn later: several events of one moment make one write.
+    const writing = Promise.resolve().then(() => this.#write(taskId));
+    this.#writing.set(taskId, writing);
+  }
+
+  async #write(taskId: string): Promise<void> {
+    const path = join(this.#folder, `${taskId}.json`);
+    for (let state = this.#waiting.get(taskId); state !== undefined; state = this.#waiting.get(taskId)) {
+      this.#waiting.delete(taskId);
+      try {
+        if (state === null) await remove(path);
+        else await writeJson(path, state);
+      } catch (error) {
+        this.#log.error({ task: taskId, error: String(error) }, 'could not write the state of a task');
+      }
+    }
+    this.#writing.delete(taskId);
+  }
+}
+
+/** What was under way when the other process ended is to be begun anew. */
+function settled(state: TaskState): TaskState {
+  return {
+    ...state,
+    sandbox: state.sandbox === 'opening' ? 'none' : state.sandbox,
+    network: 'none',
+    end: 'none',
+    containers: state.containers.map(({ work: _, ...container }) => ({
+      ...container,
+      status: container.status === 'PULLED' ? 'NONE' : container.status,
+      log: 'none',
+    })),
+  };
+}

@@ -18,6 +18,6 @@ export async function recordPull({ store, clock, log }: Ecr, manifest: ManifestF
         .execute();
     });
   } catch (error) {
-    log.warn({ error, repository: manifest.repository, digest: manifest.digest }, 'could not note a pull');
+    log.warn({ err: error, repository: manifest.repository, digest: manifest.digest }, 'could not note a pull');
   }
 }

@@ -16,7 +16,7 @@ export function uploadSweeper(ecr: Ecr): Controller {
       const count = await uploads.sweep(uploadMilliseconds);
       if (count > 0) log.info({ count }, 'removed uploads that were given up');
     } catch (error) {
-      log.warn({ error }, 'could not sweep uploads; will try again in an hour');
+      log.warn({ err: error }, 'could not sweep uploads; will try again in an hour');
     }
     if (!stopped)
       cancel = clock.after(everyMilliseconds, () => {

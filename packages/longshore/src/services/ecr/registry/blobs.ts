@@ -6,6 +6,8 @@ import { matchesEntityTag, parseRange } from '../rules/ranges.ts';
 import type { Exchange } from './exchange.ts';
 import { OciError, sendEmpty } from './reply.ts';
 
+/** A client that takes nothing for so long is given up. */
+const stalledMilliseconds = 120_000;
 /** File chunks of this size cost a third of the time of Node's 64 KiB. */
 const readBytes = 1024 * 1024;
 
@@ -61,11 +63,12 @@ export async function getBlob(exchange: Exchange, path: { readonly digest: strin
     throw new Error(`the file of blob ${path.digest} has ${there} bytes, not ${size}: push the image again to mend it`);
   }
   response.writeHead(status, described);
+  request.socket.setTimeout(stalledMilliseconds);
   try {
     await pipeline(handle.createReadStream({ start, end, highWaterMark: readBytes }), response);
   } catch (error) {
     // The client went away, or the file could not be read to its end: either way the connection tells it.
-    ecr.log.debug({ error, digest: path.digest }, 'a blob was not sent to its end');
+    ecr.log.debug({ err: error, digest: path.digest }, 'a blob was not sent to its end');
     response.destroy();
   }
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { openRig, pushImageBlobs, putManifestText, type Rig, sha256 } from '../rig.testing.ts';
 import { mediaTypes } from '../rules/manifest.ts';
@@ -28,6 +29,21 @@ test('a manifest goes in by tag and comes out by tag and digest, byte for byte',
   }
   assert.equal((await putManifestText(rig, 'app', 'v1', text)).status, 201, 'the same again');
   assert.equal((await putManifestText(rig, 'app', sha256('other'), text)).code, 'DIGEST_INVALID');
+});
+
+test('a push by digest gives tags, a push by tag says its digest', async () => {
+  const text = await pushImageBlobs(rig, 'app');
+  const digest = sha256(text);
+  const put = await putManifestText(rig, 'app', `${digest}?tag=x1&tag=x2`, text);
+  assert.deepEqual([put.status, put.headers['oci-tag']], [201, 'x1, x2']);
+  for (const tag of ['x1', 'x2'])
+    assert.equal((await rig.send('HEAD', `/v2/app/manifests/${tag}`)).headers['docker-content-digest'], digest);
+  assert.equal((await putManifestText(rig, 'app', `${digest}?tag=ok&tag=../no`, text)).code, 'TAG_INVALID');
+  assert.equal((await rig.send('HEAD', '/v2/app/manifests/ok')).status, 404, 'all tags or none');
+  const sha512 = `sha512:${createHash('sha512').update(text).digest('hex')}`;
+  const tagged = await putManifestText(rig, 'app', `long?digest=${sha512}`, text);
+  assert.equal(tagged.headers['docker-content-digest'], sha512);
+  assert.equal((await putManifestText(rig, 'app', `long?digest=${sha256('other')}`, text)).code, 'DIGEST_INVALID');
 });
 
 test('what a manifest needs must be there before', async () => {

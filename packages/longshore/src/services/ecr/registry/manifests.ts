@@ -13,8 +13,12 @@ import { recordPull } from '../pulls.ts';
 import { isTag, parseDigest } from '../rules/grammar.ts';
 import { largestManifest } from '../rules/manifest.ts';
 import { matchesEntityTag } from '../rules/ranges.ts';
+import { requireDigest } from './blobs.ts';
 import type { Exchange } from './exchange.ts';
 import { OciError, sendEmpty } from './reply.ts';
+
+/** Tags that one push by digest may give. */
+const mostTags = 50;
 
 interface ManifestPath {
   readonly reference: string;
@@ -60,32 +64,37 @@ export async function getManifest(exchange: Exchange, { reference }: ManifestPat
   response.end(manifest.content);
 }
 
-/** PUT of a manifest (OCI distribution 1.1, "Pushing manifests"): what it refers to must be there. */
+/**
+ * PUT of a manifest (OCI distribution 1.1, "Pushing manifests"): what it refers to must be there. Also what comes after
+ * 1.1: a push by digest gives tags with `?tag=`, a push by tag says its digest with `?digest=`.
+ */
 export async function pushManifest(exchange: Exchange, { reference }: ManifestPath): Promise<void> {
-  const { ecr, request, response, repository } = exchange;
+  const { ecr, request, response, repository, query } = exchange;
   await exchange.require('ecr:PutImage');
-  const digest = parseDigest(reference);
-  if (!digest && !isTag(reference))
-    throw reference.includes(':')
-      ? new OciError(400, 'DIGEST_INVALID', 'the digest must be sha256 or sha512 in lower-case hexadecimal')
-      : new OciError(
-          400,
-          'TAG_INVALID',
-          'a tag has 1 to 128 letters, digits, `_`, `.` or `-`, and starts with none of the last two',
-        );
+  const byDigest = parseDigest(reference) !== undefined;
+  const named = byDigest ? reference : reference.includes(':') ? reference : query.get('digest');
+  const digest = named === null ? undefined : requireDigest(named);
+  const tags = byDigest ? [...new Set(query.getAll('tag'))] : [reference];
+  if (tags.length > mostTags) throw new OciError(414, 'TAG_INVALID', `a push gives at most ${mostTags} tags`);
+  if (!tags.every((tag) => isTag(tag)))
+    throw new OciError(
+      400,
+      'TAG_INVALID',
+      'a tag has 1 to 128 letters, digits, `_`, `.` or `-`, the last two not first',
+    );
   const content = await readManifest(request);
-  const pushed = await ecr.store.transaction((tx) =>
-    putManifest(tx, ecr.settings, {
-      repository,
-      content,
-      mediaType: request.headers['content-type'],
-      tag: digest ? undefined : reference,
-      digest,
-      now: ecr.clock.now(),
-    }),
-  );
+  const mediaType = request.headers['content-type'];
+  const pushed = await ecr.store.transaction(async (tx) => {
+    const put = (tag?: string) =>
+      putManifest(tx, ecr.settings, { repository, content, mediaType, tag, digest, now: ecr.clock.now() });
+    const [first, ...others] = tags;
+    const stored = await put(first);
+    for (const tag of others) await put(tag);
+    return stored;
+  });
+  if (byDigest && tags.length > 0) response.setHeader('oci-tag', tags);
   sendEmpty(response, 201, {
-    location: `/v2/${repository}/manifests/${digest ? pushed.digest : reference}`,
+    location: `/v2/${repository}/manifests/${reference}`,
     'docker-content-digest': pushed.digest,
     ...(pushed.parsed.subject === undefined ? {} : { 'oci-subject': pushed.parsed.subject }),
   });

@@ -79,7 +79,7 @@ export function isDiskFull(error: unknown): boolean {
 /** Answers with an error in OCI's shape; closes the connection where an answer was under way already. */
 export function sendError(response: ServerResponse, error: unknown, log: Logger): void {
   const known = asOciError(error);
-  if (!known || known.status === 507) log.error({ error }, 'the registry could not answer a request');
+  if (!known || known.status === 507) log.error({ err: error }, 'the registry could not answer a request');
   if (response.headersSent || response.destroyed) {
     response.destroy();
     return;

@@ -30,7 +30,8 @@ function created({ response, repository }: Exchange, digest: string): void {
 /** The request's body as a piece of an upload. Reading it to no end leaves the connection open for an answer. */
 function piece({ request }: Exchange): Piece {
   const { 'content-range': contentRange, 'content-length': contentLength } = request.headers;
-  request.setTimeout(silentMilliseconds, () => request.destroy(new Error('the sender fell silent')));
+  // Node closes a connection whose time is up; the body then breaks off.
+  request.socket.setTimeout(silentMilliseconds);
   const body = request.iterator({ destroyOnReturn: false });
   const length = contentLength === undefined ? undefined : Number(contentLength);
   if (contentRange === undefined) return { body, ...(length === undefined ? {} : { length }) };
@@ -55,7 +56,14 @@ async function append(exchange: Exchange, id: string): Promise<number | undefine
     if (error instanceof UploadFlaw && error.reason === 'out-of-order')
       throw new OciError(416, 'BLOB_UPLOAD_INVALID', error.message, progress(exchange, id, error.offset));
     throw error;
+  } finally {
+    heardOut(exchange);
   }
+}
+
+/** The body has come: syncing a large blob to disk may take its time. */
+function heardOut({ request }: Exchange): void {
+  request.socket.setTimeout(0);
 }
 
 /**
@@ -72,7 +80,9 @@ export async function startUpload(exchange: Exchange): Promise<void> {
   } else if (query.has('digest')) {
     const digest = requireDigest(query.get('digest'));
     await exchange.require('ecr:CompleteLayerUpload');
-    const { interruption } = await ecr.uploads.store(repository, digest, piece(exchange));
+    const { interruption } = await ecr.uploads
+      .store(repository, digest, piece(exchange))
+      .finally(() => heardOut(exchange));
     if (interruption !== undefined) {
       response.destroy();
       return;

@@ -6,7 +6,8 @@ export interface ByteRange {
 
 /**
  * The one range that a `Range` header asks of `size` bytes (RFC 9110, 14.1.2). `whole` where the header is absent, not
- * in bytes, malformed or of several ranges, which a server may ignore; `unsatisfiable` where it starts beyond the end.
+ * in bytes, malformed or of several ranges, which a server may ignore; `unsatisfiable` where it starts beyond the end, of
+ * the blob or its own.
  */
 export function parseRange(header: string | undefined, size: number): ByteRange | 'whole' | 'unsatisfiable' {
   const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? '');
@@ -19,8 +20,7 @@ export function parseRange(header: string | undefined, size: number): ByteRange 
     return { start: Math.max(0, size - length), end: size - 1 };
   }
   const start = Number(from);
-  if (to !== '' && Number(to) < start) return 'whole';
-  if (start >= size) return 'unsatisfiable';
+  if (start >= size || (to !== '' && Number(to) < start)) return 'unsatisfiable';
   return { start, end: to === '' ? size - 1 : Math.min(Number(to), size - 1) };
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, truncate, utimes } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -136,6 +136,29 @@ test('a blob whose file was damaged is not handed out as whole', async (t) => {
   assert.ok((await rig.send('GET', `/v2/app/blobs/${digest}`)).body.equals(data), 'a push mends it');
 });
 
+test('many push the same blob at once', async (t) => {
+  const rig = await openRig();
+  t.after(() => rig.close());
+  await rig.call('CreateRepository', { repositoryName: 'app' });
+  const data = randomBytes(2_000_000);
+  const digests = await Promise.all(Array.from({ length: 8 }, () => pushBlob(rig, 'app', data)));
+  assert.deepEqual(new Set(digests), new Set([sha256(data)]));
+  assert.equal(await checkBlobs(rig.dataDir), 1);
+  assert.deepEqual(await readdir(join(rig.dataDir, 'registry/uploads')), []);
+});
+
+test('two that write to one upload take turns, and the second is told how far it is', async (t) => {
+  const rig = await openRig();
+  t.after(() => rig.close());
+  await rig.call('CreateRepository', { repositoryName: 'app' });
+  const data = randomBytes(3_000_000);
+  const { location = '' } = (await rig.send('POST', '/v2/app/blobs/uploads/')).headers;
+  const chunk = { 'content-range': `0-${data.length - 1}` };
+  const replies = await Promise.all([1, 2].map(() => rig.send('PATCH', location, chunk, data)));
+  assert.deepEqual(replies.map((reply) => reply.status).sort(), [202, 416]);
+  assert.equal((await rig.send('PUT', `${location}?digest=${sha256(data)}`)).status, 201);
+});
+
 const mayMount = process.getuid?.() === 0;
 
 test('a full disk: a clear error, what was there stays, and with room the push goes on', {
@@ -169,4 +192,28 @@ test('a full disk: a clear error, what was there stays, and with room the push g
   assert.equal((await rig.send('PATCH', location, {}, large.subarray(2_000_000))).status, 202);
   assert.equal((await rig.send('PUT', `${location}?digest=${sha256(large)}`)).status, 201);
   assert.ok((await rig.send('GET', `/v2/app/blobs/${sha256(large)}`)).body.equals(large));
+});
+
+test('a full disk under the database: an error, and all is well with room again', {
+  skip: !mayMount && 'mounting needs root',
+}, async (t) => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'longshore-ecr-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'longshore-test', dataDir]);
+  const rig = await openRig({ dataDir });
+  t.after(async () => {
+    await rig.close();
+    execFileSync('umount', ['-l', dataDir]);
+    await rm(dataDir, { recursive: true, force: true });
+  });
+  await rig.call('CreateRepository', { repositoryName: 'app' });
+  const filler = join(dataDir, 'filler');
+  await assert.rejects(writeFile(filler, randomBytes(9 * 1024 * 1024)), /ENOSPC/);
+  let status = 202;
+  for (let tries = 0; status === 202 && tries < 500; tries += 1)
+    ({ status } = await rig.send('POST', '/v2/app/blobs/uploads/'));
+  assert.ok(status === 507 || status === 500, `a full disk answered ${status}`);
+  await rm(filler);
+  const data = randomBytes(100_000);
+  const digest = await pushBlob(rig, 'app', data);
+  assert.ok((await rig.send('GET', `/v2/app/blobs/${digest}`)).body.equals(data));
 });

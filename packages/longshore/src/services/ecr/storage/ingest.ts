@@ -39,20 +39,28 @@ export async function ingest(
   };
   const chunks = body[Symbol.asyncIterator]();
   let interruption: unknown;
-  for (;;) {
-    let next: IteratorResult<Uint8Array>;
-    try {
-      next = await chunks.next();
-    } catch (error) {
-      interruption = error ?? new Error('the body broke off');
-      break;
+  try {
+    for (;;) {
+      let next: IteratorResult<Uint8Array>;
+      try {
+        next = await chunks.next();
+      } catch (error) {
+        interruption = error ?? new Error('the body broke off');
+        break;
+      }
+      if (next.done) break;
+      batch.push(next.value);
+      size += next.value.length;
+      if (size >= batchBytes) await flush();
     }
-    if (next.done) break;
-    batch.push(next.value);
-    size += next.value.length;
-    if (size >= batchBytes) await flush();
+    if (size > 0) await flush();
+  } catch (error) {
+    // Lets go of the body, so that what is left of it can be thrown away and an answer be heard.
+    await chunks.return?.();
+    throw error;
+  } finally {
+    await writing.catch(() => {});
   }
-  if (size > 0) await flush();
   await writing;
   return { received: at - position, ...(interruption === undefined ? {} : { interruption }) };
 }

@@ -131,7 +131,7 @@ export function openUploads({ store, files, clock, random, log, registryId }: Up
     const start = session.offset;
     const undo = async () => {
       session.hash = undefined;
-      await handle.truncate(start).catch((error) => log.warn({ error }, 'could not cut off a failed write'));
+      await handle.truncate(start).catch((error) => log.warn({ err: error }, 'could not cut off a failed write'));
     };
     let ingested: Ingested;
     try {

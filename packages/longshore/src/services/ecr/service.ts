@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Service, ServiceParts } from '../contract.ts';
 import type { IamContract } from '../iam/contract.ts';
 import type { EcrContract } from './contract.ts';
+import { tellingOfFullDisk } from './disk-full.ts';
 import { resolveReference } from './images.ts';
 import { getAuthorizationToken } from './operations/authorization.ts';
 import { batchDeleteImage, batchGetImage, putImage } from './operations/image-batches.ts';
@@ -54,7 +55,7 @@ export function ecrService(parts: ServiceParts<EcrTables>, { iam }: EcrNeighbour
     definition: {
       name: 'ecr',
       iamPrefix: 'ecr',
-      operations: {
+      operations: tellingOfFullDisk({
         BatchCheckLayerAvailability: batchCheckLayerAvailability(ecr),
         BatchDeleteImage: batchDeleteImage(ecr),
         BatchGetImage: batchGetImage(ecr),
@@ -74,7 +75,7 @@ export function ecrService(parts: ServiceParts<EcrTables>, { iam }: EcrNeighbour
         TagResource: tagResource(ecr),
         UntagResource: untagResource(ecr),
         UploadLayerPart: uploadLayerPart(ecr),
-      },
+      }),
       routes: [registryRoute(ecr)],
     },
     async prepare() {

@@ -31,12 +31,13 @@ export function createRepository(ecr: Ecr): Operation<CreateRepositoryRequest, C
       const tags = input.tags ?? [];
       const context: Record<string, string | string[]> = { 'aws:TagKeys': tags.map((tag) => tag.Key ?? '') };
       for (const { Key, Value } of tags) context[`aws:RequestTag/${Key}`] = Value ?? '';
-      return [
-        {
-          resource: repositoryArn(settings, input.repositoryName ?? ''),
-          ...(tags.length > 0 ? { context } : {}),
-        },
-      ];
+      const resource = repositoryArn(settings, input.repositoryName ?? '');
+      return tags.length === 0
+        ? [{ resource }]
+        : [
+            { resource, context },
+            { resource, context, action: 'ecr:TagResource' },
+          ];
     },
     async handle(input, context) {
       const { repositoryName: name = '', imageTagMutability = 'MUTABLE' } = input;

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Logger } from '../../../base/log.ts';
 import { Fault } from '../../../wire/fault.ts';
+import { diskFullMessage, isDiskFull } from '../disk-full.ts';
 import { UploadFlaw } from '../storage/uploads.ts';
 
 /** Error codes of OCI distribution 1.1 ("Error Codes"), and three that the Docker registry adds and its clients know. */
@@ -61,19 +62,12 @@ const byFlaw: Readonly<Record<UploadFlaw['reason'], readonly [number, OciCode]>>
 export function asOciError(error: unknown): OciError | undefined {
   if (error instanceof OciError) return error;
   if (error instanceof UploadFlaw) return new OciError(...byFlaw[error.reason], error.message);
-  if (isDiskFull(error))
-    return new OciError(507, 'UNKNOWN', "The registry's disk is full: nothing was stored. Make room, then push again.");
+  if (isDiskFull(error)) return new OciError(507, 'UNKNOWN', diskFullMessage);
   if (error instanceof Fault) {
     const [status, code] = byFault[error.code] ?? [error.status ?? 400, 'UNKNOWN' as const];
     return new OciError(status, code, error.message);
   }
   return undefined;
-}
-
-/** No room for a file (ENOSPC, EDQUOT) or for the database (SQLITE_FULL, 13; PostgreSQL's disk_full, 53100). */
-export function isDiskFull(error: unknown): boolean {
-  const { code, errcode } = (error ?? {}) as { code?: unknown; errcode?: unknown };
-  return code === 'ENOSPC' || code === 'EDQUOT' || code === '53100' || errcode === 13;
 }
 
 /** Answers with an error in OCI's shape; closes the connection where an answer was under way already. */

@@ -188,6 +188,9 @@ test('a full disk: a clear error, what was there stays, and with room the push g
   assert.equal((await rig.send('PATCH', location, {}, large.subarray(2_000_000))).status, 507);
   assert.equal((await rig.send('GET', location)).headers.range, '0-1999999');
   assert.ok((await rig.send('GET', `/v2/app/blobs/${smallDigest}`)).body.equals(small));
+  const { uploadId } = await rig.call('InitiateLayerUpload', { repositoryName: 'app' });
+  const part = { repositoryName: 'app', uploadId, partFirstByte: 0, partLastByte: 5_999_999, layerPartBlob: large };
+  await assert.rejects(rig.call('UploadLayerPart', part), { code: 'ServerException', message: /disk is full/ });
   execFileSync('mount', ['-o', 'remount,size=32m', folder]);
   assert.equal((await rig.send('PATCH', location, {}, large.subarray(2_000_000))).status, 202);
   assert.equal((await rig.send('PUT', `${location}?digest=${sha256(large)}`)).status, 201);

@@ -107,7 +107,9 @@ function must(file, args, { minutes = 10, env = {}, visible = false } = {}) {
   });
   if (result.status === 0) return result.stdout ?? '';
   const end = result.error?.message ?? (result.signal ? `ended by ${result.signal}` : `exit code ${result.status}`);
-  const output = `${result.stdout ?? ''}${result.stderr ?? ''}`.trim().split('\n').slice(-15).join('\n');
+  const lines = `${result.stdout ?? ''}${result.stderr ?? ''}`.trim().split('\n');
+  // Some tools say first what is wrong, others last.
+  const output = (lines.length > 16 ? [...lines.slice(0, 8), '…', ...lines.slice(-6)] : lines).join('\n');
   throw new Error(`\`${file} ${args.join(' ')}\` failed: ${end}${output ? `\n${output}` : ''}`);
 }
 

@@ -85,6 +85,15 @@ function nssMyhostname() {
   }
 }
 
+function writable(folder) {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Says it and ends with 1. */
 function fail(text) {
   console.error(`\n✗ ${text}\n`);
@@ -220,12 +229,14 @@ if (missing.length > 0) {
 }
 
 if (!npmFresh()) {
+  const closed = [root, join(root, 'node_modules')].find((folder) => existsSync(folder) && !writable(folder));
+  if (closed) fail(`npm packages are missing, and ${closed} is not yours to write. Run this as the user who owns it.`);
   say('Installing npm packages (npm ci)');
   try {
     must('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
   } catch (error) {
     fail(
-      `${error.message}\n\n  The npm registry must be reachable (see \`npm config get registry\`). Then run this again.`,
+      `${error.message}\n\n  Mend what npm says (is its registry reachable? \`npm config get registry\`), then run this again.`,
     );
   }
   changed = true;

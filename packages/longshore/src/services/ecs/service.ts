@@ -1,4 +1,4 @@
-import { fargateCluster } from '../../node/settings.ts';
+import { fargateCluster } from '../../protocol/fargate.ts';
 import type { Service, ServiceParts } from '../contract.ts';
 import { credentialsKeeper } from './agents/credentials.ts';
 import { agentGateway } from './agents/gateway.ts';

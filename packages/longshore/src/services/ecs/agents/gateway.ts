@@ -381,6 +381,7 @@ export function agentGateway(
     controller: {
       name: 'ecs-agents',
       async start() {
+        stopped = false;
         next = await openEpoch(store);
         documents = documentPublisher(
           sources,
@@ -413,7 +414,8 @@ export function agentGateway(
         await watch?.stop();
         for (const connection of connections.values()) connection.close(1001, 'Longshore is stopping');
         for (const socket of sockets.clients) socket.close(1001);
-        sockets.close();
+        connections.clear();
+        documents = undefined;
       },
     },
   };

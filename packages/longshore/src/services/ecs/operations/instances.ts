@@ -33,14 +33,23 @@ interface InstanceDocument {
   readonly attributes: readonly Attribute[];
   readonly resources: readonly Resource[];
   readonly versionInfo: VersionInfo;
+  readonly sourceIp: string;
 }
 
 const documentOf = (row: Pick<InstanceRow, 'document'>) => JSON.parse(row.document) as InstanceDocument;
 const amount = (resources: readonly Resource[], name: string) =>
   resources.find((one) => one.name === name)?.integerValue ?? 0;
-/** Which machine an instance is: the same machine that registers anew takes the place of what it was. */
-const machineOf = (attributes: readonly Attribute[]) =>
-  attributes.find((one) => one.name === 'longshore.machine-id')?.value;
+/**
+ * Whether a registration without an ARN comes from the machine of an instance that is there: it says so itself, or it comes from
+ * the same address while that instance's agent is away. The agent lost its state then, and the instance's tasks with it.
+ */
+function isSameMachine(fresh: InstanceDocument, other: InstanceRow): boolean {
+  const id = (document: InstanceDocument) =>
+    document.attributes.find((one) => one.name === 'longshore.machine-id')?.value;
+  const before = documentOf(other);
+  const mine = id(fresh);
+  return mine ? id(before) === mine : other.agentConnected === 0 && before.sourceIp === fresh.sourceIp;
+}
 
 export function instanceOperations(parts: EcsParts, moves: Transitions): Record<string, AnyOperation> {
   const { store, clock, random } = parts;
@@ -136,7 +145,12 @@ export function instanceOperations(parts: EcsParts, moves: Transitions): Record<
         ] as const)
           if (!attributes.some((one) => one.name === name)) attributes.push({ name, value });
         const resources = (input.totalResources ?? []).map((one) => withoutUndefined(one));
-        const document: InstanceDocument = { attributes, resources, versionInfo: input.versionInfo ?? {} };
+        const document: InstanceDocument = {
+          attributes,
+          resources,
+          versionInfo: input.versionInfo ?? {},
+          sourceIp: context.sourceIp,
+        };
         const row = await store.transaction(async (tx) => {
           const before = given
             ? await tx.db.selectFrom('ecsInstances').selectAll().where('arn', '=', given).executeTakeFirst()
@@ -150,16 +164,14 @@ export function instanceOperations(parts: EcsParts, moves: Transitions): Record<
             throw fault('ClientException', `The container instance ${given} is deregistered: register without an ARN.`);
           if (before && before.clusterArn !== cluster.arn)
             throw fault('InvalidParameterException', 'Container instance belongs to another cluster.');
-          const machine = machineOf(attributes);
-          if (!before && machine) {
+          if (!before && cluster.hidden) {
             const others = await tx.db
               .selectFrom('ecsInstances')
               .selectAll()
               .where('clusterArn', '=', cluster.arn)
               .where('status', '!=', 'INACTIVE')
               .execute();
-            for (const other of others)
-              if (machineOf(documentOf(other).attributes) === machine) await retire(tx, other);
+            for (const other of others) if (isSameMachine(document, other)) await retire(tx, other);
           }
           const next: InstanceRow = {
             arn: before?.arn ?? instanceArn(placeOf(context), cluster.name, random.hex(32)),

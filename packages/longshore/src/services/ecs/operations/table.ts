@@ -1,4 +1,4 @@
-import { fargateCluster } from '../../../node/settings.ts';
+import { fargateCluster } from '../../../protocol/fargate.ts';
 import type { Access, Operation, RequestContext } from '../../../wire/service.ts';
 import { placeOf } from '../lookups.ts';
 import { clusterArn, type Place, toArn, toClusterArn } from '../names.ts';

@@ -128,13 +128,11 @@ export function taskOperations(
                 createdAt: clock.now(),
               })
               .onConflict((conflict) =>
-                conflict
-                  .column('token')
-                  .doUpdateSet((eb) => ({
-                    request: eb.ref('excluded.request'),
-                    answer: eb.ref('excluded.answer'),
-                    createdAt: eb.ref('excluded.createdAt'),
-                  })),
+                conflict.column('token').doUpdateSet((eb) => ({
+                  request: eb.ref('excluded.request'),
+                  answer: eb.ref('excluded.answer'),
+                  createdAt: eb.ref('excluded.createdAt'),
+                })),
               )
               .execute();
           return made;

@@ -252,6 +252,7 @@ export function serviceController(
   return {
     name: 'ecs-services',
     async start() {
+      stopped = false;
       watches.push(
         store.watch(['ecs.service'], (changes) => all(changes.map((change) => change.key))),
         store.watch(['ecs.task'], async (changes) => all(await servicesOf(changes.map((change) => change.key)))),
@@ -266,7 +267,8 @@ export function serviceController(
     async stop() {
       stopped = true;
       for (const cancel of wakes.values()) cancel();
-      await Promise.all(watches.map((watch) => watch.stop()));
+      wakes.clear();
+      await Promise.all(watches.splice(0).map((watch) => watch.stop()));
       await Promise.all([...looks.values()].map((entry) => entry.done));
     },
   };

@@ -1,6 +1,6 @@
 import type { LoadBalancer, Tag, TaskOverride } from '@aws-sdk/client-ecs';
 import { sql } from 'kysely';
-import { fargateCluster } from '../../../node/settings.ts';
+import { fargateCluster } from '../../../protocol/fargate.ts';
 import { Fault } from '../../../wire/fault.ts';
 import type { CredentialsKeeper, TaskCredentials } from '../agents/credentials.ts';
 import { fault } from '../faults.ts';

@@ -209,6 +209,7 @@ export function taskLifecycle(parts: EcsParts, gateway: AgentGateway, moves: Tra
   return {
     name: 'ecs-tasks',
     async start() {
+      stopped = false;
       watches.push(
         store.watch(['ecs.task'], (changes) => each(changes.map((change) => change.key))),
         store.watch(['elbv2.target-health'], async (changes) =>
@@ -222,7 +223,8 @@ export function taskLifecycle(parts: EcsParts, gateway: AgentGateway, moves: Tra
     async stop() {
       stopped = true;
       for (const cancel of timers) cancel();
-      await Promise.all(watches.map((watch) => watch.stop()));
+      timers.clear();
+      await Promise.all(watches.splice(0).map((watch) => watch.stop()));
     },
   };
 }

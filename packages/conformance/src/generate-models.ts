@@ -161,7 +161,15 @@ async function generate(selection: Selection): Promise<{ codes: string[]; skippe
     operations[name] = kept;
     roots.push(...[kept.input, kept.output, ...(kept.errors ?? [])].filter(Boolean));
   }
-  const later = (await clientOperations(selection.client)).filter((name) => !operations[name]);
+  const client = await clientOperations(selection.client);
+  // What a newer operation on the same path has replaced stays known by name only.
+  for (const name of Object.keys(operations)) {
+    const same = (other: string) =>
+      client.includes(other) && JSON.stringify(operations[other]?.http) === JSON.stringify(operations[name].http);
+    if (client.length > 0 && !client.includes(name) && selection.name === 's3' && Object.keys(operations).some(same))
+      operations[name] = {};
+  }
+  const later = client.filter((name) => !operations[name]);
   for (const name of later) operations[name] = {};
   if (later.length > 0) console.log(`${selection.name}: only the SDK has ${later.join(', ')}`);
   // An error shape that no operation lists is answered all the same (e.g. by S3).

@@ -131,9 +131,14 @@ const texts: Readonly<Record<string, string>> = {
 };
 
 /** A fault as the service that answers it would write it: its code, shape and HTTP status. */
-export function toWireError(fault: Fault, model: ServiceModel | undefined, family: Family): WireError {
+export function toWireError(
+  fault: Fault,
+  model: ServiceModel | undefined,
+  family: Family,
+  operation?: string,
+): WireError {
   const { message, fields } = fault;
-  const shapeName = model ? errorShape(model, fault.code) : undefined;
+  const shapeName = model ? errorShape(model, fault.code, operation) : undefined;
   const known = common[fault.code];
   if (shapeName !== undefined && model) {
     const shape = model.shapes[shapeName]!;
@@ -159,7 +164,11 @@ export function toWireError(fault: Fault, model: ServiceModel | undefined, famil
 const errorShapes = new WeakMap<ServiceModel, Map<string, string>>();
 
 /** The shape of an error code, which is the shape's own name or the name that awsQuery gives it. */
-function errorShape(model: ServiceModel, code: string): string | undefined {
+function errorShape(model: ServiceModel, code: string, operation: string | undefined): string | undefined {
+  // Several shapes may share a code: the operation's own goes first.
+  const own = operation === undefined ? undefined : model.operations[operation]?.errors;
+  const shape = own?.find((name) => name === code) ?? own?.find((name) => model.shapes[name]?.error?.code === code);
+  if (shape !== undefined) return shape;
   let byCode = errorShapes.get(model);
   if (!byCode) {
     byCode = new Map();

@@ -68,7 +68,7 @@ export function createWireServer(options: WireServerOptions): WireServer {
     const route = isAwsRequest(request) ? undefined : routes.find(({ prefix }) => path.startsWith(prefix));
     const work = route ? route.handle(request, response) : answer.request(request, response);
     work.catch((error: unknown) => {
-      if (error instanceof ClientGone || request.destroyed) return request.destroy();
+      if (error instanceof ClientGone || response.destroyed) return request.destroy();
       log.error({ err: error, path }, 'A request failed');
       if (response.headersSent) return response.destroy();
       response.writeHead(500, { 'content-type': 'text/plain' }).end('Internal failure\n');
@@ -238,7 +238,7 @@ function answerer({ settings, services, gatekeeper, log, clock, random }: WireSe
     const codec = api
       ? api.codec(speech)
       : makeCodec(emptyModel(speech.protocol), speech.protocol, speech.jsonVersion ?? '1.1');
-    return codec.writeError(toWireError(fault, api?.model, family), requestId, wire);
+    return codec.writeError(toWireError(fault, api?.model, family, target.operation), requestId, wire);
   };
 
   return {
@@ -330,11 +330,13 @@ function send(
   close: boolean,
 ): void {
   if (response.destroyed) return;
+  const length = String(typeof body === 'string' ? Buffer.byteLength(body) : body.length);
   response.writeHead(status, {
     'x-amzn-requestid': requestId,
+    // Only an answer to HEAD states another length than it has.
+    ...(status !== 204 && status !== 304 && { 'content-length': length }),
     ...headers,
-    ...(status !== 204 &&
-      status !== 304 && { 'content-length': String(typeof body === 'string' ? Buffer.byteLength(body) : body.length) }),
+    ...(body.length > 0 && { 'content-length': length }),
     // What is left of a body that was too large is not worth reading.
     ...(close && { connection: 'close' }),
   });

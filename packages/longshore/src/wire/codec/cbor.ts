@@ -179,6 +179,7 @@ class CborWriter {
     return this.buffer.subarray(0, this.offset);
   }
 
+  /** Makes room at the end, which may move the buffer, and says where it starts. */
   private room(length: number): number {
     if (this.offset + length > this.buffer.length) {
       const larger = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.offset + length));
@@ -190,19 +191,35 @@ class CborWriter {
     return start;
   }
 
+  private byte(value: number): void {
+    const start = this.room(1);
+    this.buffer[start] = value;
+  }
+
+  private double(value: number): void {
+    this.byte(0xfb);
+    const start = this.room(8);
+    this.buffer.writeDoubleBE(value, start);
+  }
+
   private head(major: number, argument: number): void {
     const type = major << 5;
-    if (argument < 24) this.buffer.writeUInt8(type | argument, this.room(1));
-    else if (argument < 0x100) this.buffer.writeUInt16BE(((type | 24) << 8) | argument, this.room(2));
-    else if (argument < 0x10000) {
-      this.buffer.writeUInt8(type | 25, this.room(1));
-      this.buffer.writeUInt16BE(argument, this.room(2));
+    if (argument < 24) this.byte(type | argument);
+    else if (argument < 0x100) {
+      this.byte(type | 24);
+      this.byte(argument);
+    } else if (argument < 0x10000) {
+      this.byte(type | 25);
+      const start = this.room(2);
+      this.buffer.writeUInt16BE(argument, start);
     } else if (argument < 0x100000000) {
-      this.buffer.writeUInt8(type | 26, this.room(1));
-      this.buffer.writeUInt32BE(argument, this.room(4));
+      this.byte(type | 26);
+      const start = this.room(4);
+      this.buffer.writeUInt32BE(argument, start);
     } else {
-      this.buffer.writeUInt8(type | 27, this.room(1));
-      this.buffer.writeBigUInt64BE(BigInt(argument), this.room(8));
+      this.byte(type | 27);
+      const start = this.room(8);
+      this.buffer.writeBigUInt64BE(BigInt(argument), start);
     }
   }
 
@@ -222,13 +239,13 @@ class CborWriter {
         this.number(Number(value));
         return;
       case 'boolean':
-        this.buffer.writeUInt8(value ? 0xf5 : 0xf4, this.room(1));
+        this.byte(value ? 0xf5 : 0xf4);
         return;
       case 'object':
         this.object(value);
         return;
       default:
-        this.buffer.writeUInt8(0xf6, this.room(1));
+        this.byte(0xf6);
     }
   }
 
@@ -238,20 +255,19 @@ class CborWriter {
       else this.head(1, -1 - value);
       return;
     }
-    this.buffer.writeUInt8(0xfb, this.room(1));
-    this.buffer.writeDoubleBE(value, this.room(8));
+    this.double(value);
   }
 
   private object(value: object | null): void {
     if (value === null) {
-      this.buffer.writeUInt8(0xf6, this.room(1));
+      this.byte(0xf6);
     } else if (value instanceof Date) {
       this.head(6, 1);
-      this.buffer.writeUInt8(0xfb, this.room(1));
-      this.buffer.writeDoubleBE(value.getTime() / 1000, this.room(8));
+      this.double(value.getTime() / 1000);
     } else if (value instanceof Uint8Array) {
       this.head(2, value.length);
-      this.buffer.set(value, this.room(value.length));
+      const start = this.room(value.length);
+      this.buffer.set(value, start);
     } else if (Array.isArray(value)) {
       this.head(4, value.length);
       for (const item of value) this.value(item);

@@ -62,3 +62,7 @@ export function unknownFilter(name: string): never {
 export function badToken(token: string): never {
   throw new Fault('InvalidNextToken', `The token '${token}' is invalid.`);
 }
+
+export function notYet(what: string): Fault {
+  return new Fault('NotImplementedException', `${what} not implemented by Longshore yet.`, {}, 501);
+}

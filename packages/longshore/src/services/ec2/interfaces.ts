@@ -123,6 +123,12 @@ async function groupsOf(
   if (requested === undefined) return [];
   const groupIds = [...new Set(requested)];
   if (groupIds.length === 0) return [defaultGroupId];
+  if (groupIds.length > 5) {
+    throw new Fault(
+      'SecurityGroupsPerInterfaceLimitExceeded',
+      'The maximum number of security groups per interface has been reached.',
+    );
+  }
   const rows = await tx.db
     .selectFrom('ec2_security_groups')
     .select(['groupId', 'vpcId'])

@@ -13,7 +13,7 @@ export type Operations = Readonly<Record<string, AnyOperation>>;
 export type Resources<Input> = (input: Input) => readonly string[];
 
 /** An EC2 operation: it answers DryRunOperation instead of acting where the caller asked for a dry run. */
-export function operation<Input extends { DryRun?: boolean | undefined }, Output>(
+export function operation<Input extends object, Output>(
   handle: (input: Input, context: RequestContext) => Promise<Output>,
   resources?: Resources<Input>,
 ): Operation<Input, Output> {
@@ -25,7 +25,7 @@ export function operation<Input extends { DryRun?: boolean | undefined }, Output
           }))
         : [{ resource: '*' }],
     async handle(input, context) {
-      if (input.DryRun) {
+      if ('DryRun' in input && input.DryRun) {
         throw new Fault('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.', {}, 412);
       }
       return handle(input, context);

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { awsClient } from './aws-client.ts';
 import { dataDirOption, jsonOption, withExamples } from './connection-options.ts';
-import { dataDirOf, defaultDataDir, readConnection } from './data-dir.ts';
+import { dataDirOf, defaultDataDir, readConnection, readSettings } from './data-dir.ts';
 import {
   type Balancer,
   ensureBalancer,
@@ -115,7 +115,7 @@ async function deploy(dir: string, options: DeployOptions): Promise<void> {
   const began = Date.now();
   const shared = { request, client: awsClient(connection), region: connection.region };
   await shared.client.call('sts', 'GetCallerIdentity');
-  const found = await runSteps(shared);
+  const found = await runSteps(shared, readSettings(dataDir)?.runtime === 'simulated');
   const seconds = Math.round((Date.now() - began) / 100) / 10;
   if (options.json) {
     const { how, image, taskDefinition, url } = found;
@@ -152,7 +152,7 @@ function requestOf(dir: string, options: DeployOptions): DeployRequest {
   };
 }
 
-async function runSteps(shared: Omit<Deployment, 'tell'>): Promise<Found> {
+async function runSteps(shared: Omit<Deployment, 'tell'>, simulated: boolean): Promise<Found> {
   const { Listr } = await import('listr2');
   const { request } = shared;
   const logGroup = `/ecs/${request.name}`;
@@ -221,6 +221,8 @@ async function runSteps(shared: Omit<Deployment, 'tell'>): Promise<Found> {
       },
       {
         title: 'Ask the URL',
+        // Simulated tasks only pretend: nobody would answer.
+        enabled: !simulated,
         task: async (found, step) => {
           step.title = `${found.url} answers ${await ask(found.balancer.dnsName, request.listenerPort)}`;
         },

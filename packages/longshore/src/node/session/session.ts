@@ -133,14 +133,17 @@ export class Session {
         void this.#documents.take(message as DocumentMessage);
         return;
       case 'PayloadMessage':
-        return this.#takePayload(message as PayloadMessage);
+        this.#takePayload(message as PayloadMessage);
+        return;
       case 'IAMRoleCredentialsMessage': {
         const { taskArn, roleType, roleCredentials, messageId } = message as IAMRoleCredentialsMessage;
         tasks.renewCredentials(taskArn, roleType, roleCredentials);
-        return this.#ackCredentials(messageId, roleCredentials);
+        this.#ackCredentials(messageId, roleCredentials);
+        return;
       }
       case 'TaskManifestMessage':
-        return this.#takeManifest(message as TaskManifestMessage);
+        this.#takeManifest(message as TaskManifestMessage);
+        return;
       case 'TaskStopVerificationAck':
         for (const { taskArn } of (message as TaskStopVerificationAck).stopTasks) {
           log.warn({ task: taskArn }, 'the control plane does not want this task; stopping it');

@@ -81,8 +81,11 @@ export class TaskActor {
   /** The server sent the task again: it has not taken in what it was told. */
   repeat(payload: PayloadTask): void {
     this.#post(() => {
-      if (payload.desiredStatus === 'STOPPED') this.#stop(undefined);
-      else this.state.payload = { ...payload, ...credentialsOf(this.state.payload, payload) };
+      if (payload.desiredStatus === 'STOPPED') {
+        this.#stop(undefined);
+        return;
+      }
+      this.state.payload = { ...payload, ...credentialsOf(this.state.payload, payload) };
       const status = this.#submitted;
       if (status && status === this.state.sent) this.#submit(status);
     });
@@ -193,19 +196,25 @@ export class TaskActor {
     switch (action.do) {
       case 'open-log':
         container.log = 'opening';
-        return void this.#openLog(container);
+        void this.#openLog(container);
+        break;
       case 'pull':
-        return this.#pull(container);
+        this.#pull(container);
+        break;
       case 'cancel-pull':
-        return this.#pulls.get(container.name)?.abort(new Error('the task was stopped'));
+        this.#pulls.get(container.name)?.abort(new Error('the task was stopped'));
+        break;
       case 'launch':
-        return this.#launch(container);
+        this.#launch(container);
+        break;
       case 'stop':
-        return this.#stopContainer(container);
+        this.#stopContainer(container);
+        break;
       case 'reap':
-        return this.#reap(container);
+        this.#reap(container);
+        break;
       case 'fail':
-        return this.#post(() => this.#failed(container, action.reason));
+        this.#post(() => this.#failed(container, action.reason));
     }
   }
 
@@ -277,7 +286,10 @@ export class TaskActor {
     const sandbox = { taskId: this.state.taskId, cpuUnits: Math.round((cpu ?? 0) * 1024), memoryMiB: memory ?? 0 };
     this.#sandbox = this.#parts.runtime.openTask(sandbox);
     this.#sandbox.then(
-      () => this.#post(() => void (this.state.sandbox = 'open')),
+      () =>
+        this.#post(() => {
+          this.state.sandbox = 'open';
+        }),
       (error) =>
         this.#post(() => {
           this.state.sandbox = 'open';
@@ -326,7 +338,9 @@ export class TaskActor {
         await pipe.start();
         this.#pipes.set(container.name, pipe);
       }
-      this.#post(() => void (container.log = 'open'));
+      this.#post(() => {
+        container.log = 'open';
+      });
     } catch (error) {
       this.#post(() => {
         container.log = 'open';
@@ -362,9 +376,9 @@ export class TaskActor {
     container.work = undefined;
     if (container.status !== 'NONE') return;
     if (image) container.image = image;
-    if (this.state.desired === 'STOPPED') return this.#neverRan(container);
-    if (!image) return this.#failed(container, cannotPull(error));
-    container.status = 'PULLED';
+    if (this.state.desired === 'STOPPED') this.#neverRan(container);
+    else if (!image) this.#failed(container, cannotPull(error));
+    else container.status = 'PULLED';
     if (this.state.containers.every(({ work }) => work !== 'pulling'))
       this.state.pullStoppedAt = this.#parts.clock.now();
   }
@@ -380,8 +394,8 @@ export class TaskActor {
       () => this.#post(() => this.#launched(container)),
       (error) =>
         this.#post(() => {
-          container.work = undefined;
           if (container.status === 'STOPPED') return;
+          container.work = undefined;
           if (this.state.desired === 'STOPPED') this.#neverRan(container);
           else this.#failed(container, cannotLaunch(error as LaunchError));
         }),

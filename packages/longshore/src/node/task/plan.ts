@@ -15,8 +15,12 @@ export const isTaskAction = (action: Action): action is TaskAction => !('contain
 export function plan(task: TaskState): Action[] {
   if (!task.admitted && task.desired === 'RUNNING') return [];
   const actions = task.desired === 'RUNNING' ? forRunning(task) : forStopping(task);
+  // The task's shim ends with its last process: it must not while another container is on its way into it.
+  const more = task.containers.some(
+    ({ status, work }) => work === 'launching' || (task.desired === 'RUNNING' && (status === 'NONE' || status === 'PULLED')),
+  );
   for (const container of task.containers)
-    if (container.status === 'STOPPED' && !container.reaped && !container.work && container.log !== 'opening')
+    if (!more && container.status === 'STOPPED' && !container.reaped && !container.work && container.log !== 'opening')
       actions.push({ do: 'reap', container: container.name });
   const over = task.containers.every(({ status, reaped, work }) => status === 'STOPPED' && reaped && !work);
   const busy =

@@ -75,12 +75,14 @@ export class Tasks {
   /** Does what a payload says of a task. The same order may come any number of times. */
   order(payload: PayloadTask): void {
     const actor = this.#actors.get(payload.arn);
-    if (actor) return actor.repeat(payload);
+    if (actor) {
+      actor.repeat(payload);
+      return;
+    }
     const over = this.#over.get(payload.arn);
     // The server has not taken in that it ended: it is told again.
-    if (over) return this.#parts.submitter.submit(stateChange(over, 'STOPPED'), () => undefined);
-    const fresh = this.#add(newTask(payload));
-    this.#admit(fresh);
+    if (over) this.#parts.submitter.submit(stateChange(over, 'STOPPED'), () => undefined);
+    else this.#admit(this.#add(newTask(payload)));
   }
 
   stop(arn: string): void {
@@ -118,7 +120,10 @@ export class Tasks {
   }
 
   #admit(actor: TaskActor): void {
-    if (actor.state.desired === 'STOPPED') return actor.stop();
+    if (actor.state.desired === 'STOPPED') {
+      actor.stop();
+      return;
+    }
     const demand = demandOf(actor.state);
     const possible = this.#admission.request(demand, () => actor.admit());
     if (!possible)

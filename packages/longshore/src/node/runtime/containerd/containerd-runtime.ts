@@ -221,18 +221,24 @@ export class ContainerdRuntime implements Runtime {
     this.#taskOf.set(spec.id, { taskId: spec.taskId, name: spec.name });
     await tolerate(this.#grpc.unary(Containers.method.create, { container }, { lease: spec.taskId }), isAlreadyThere);
     const output = spec.logFile ? `file://${encodeURI(spec.logFile)}` : '';
-    try {
-      await this.#grpc.unary(
-        Tasks.method.create,
-        { containerId: spec.id, rootfs, stdout: output, stderr: output, options },
-        { timeoutMs: createTimeoutMs },
-      );
-      return { taskMade: true };
-    } catch (error) {
-      if (isAlreadyThere(error)) return { taskMade: true };
-      await this.#discard(spec.id, false);
-      throw error;
-    }
+    for (let tries = 1; ; tries++)
+      try {
+        await this.#grpc.unary(
+          Tasks.method.create,
+          { containerId: spec.id, rootfs, stdout: output, stderr: output, options },
+          { timeoutMs: createTimeoutMs },
+        );
+        return { taskMade: true };
+      } catch (error) {
+        if (isAlreadyThere(error)) return { taskMade: true };
+        // The task's shim was about to end with its last container: the next try starts another.
+        if (tries < 3 && /failed to start shim|ttrpc: closed/.test((error as Error).message)) {
+          await this.#parts.clock.sleep(50 * tries);
+          continue;
+        }
+        await this.#discard(spec.id, false);
+        throw error;
+      }
   }
 
   async #user(spec: ContainerSpec, rootfs: readonly Mount[]) {

@@ -44,7 +44,8 @@ class SqliteDriver implements Driver {
   }
 
   async rollbackTransaction(): Promise<void> {
-    this.#connection.run('rollback');
+    // SQLite itself rolls back on some errors, such as a full disk (https://www.sqlite.org/lang_transaction.html, section 3.1).
+    if (this.#connection.inTransaction) this.#connection.run('rollback');
   }
 
   async releaseConnection(): Promise<void> {}
@@ -59,6 +60,10 @@ class SqliteConnection implements DatabaseConnection {
 
   constructor(database: DatabaseSync) {
     this.#database = database;
+  }
+
+  get inTransaction(): boolean {
+    return this.#database.isTransaction;
   }
 
   run(sql: string): void {

@@ -122,6 +122,10 @@ test('malformed and oversized documents are refused', async () => {
     name: 'MalformedPolicyDocumentException',
     message: 'Syntax errors in policy.',
   });
+  const old = allow('ecs:*').replace('2012', '2008');
+  await assert.rejects(iam.send(new CreatePolicyCommand({ PolicyName: 'old', PolicyDocument: old })), {
+    message: 'Policy document must be version 2012-10-17 or greater.',
+  });
   await assert.rejects(
     iam.send(new CreatePolicyCommand({ PolicyName: 'big', PolicyDocument: allow(`ecs:${'A'.repeat(6144)}`) })),
     { name: 'LimitExceededException', message: 'Cannot exceed quota for PolicySize: 6144' },

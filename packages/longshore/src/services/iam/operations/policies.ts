@@ -28,7 +28,9 @@ export function checkManagedDocument(document: string): void {
   if (documentSize(document) > mostCharacters) {
     throw fault('LimitExceeded', `Cannot exceed quota for PolicySize: ${mostCharacters}`);
   }
-  parseDocument(document, 'identity');
+  if (parseDocument(document, 'identity').version !== '2012-10-17') {
+    throw fault('MalformedPolicyDocument', 'Policy document must be version 2012-10-17 or greater.');
+  }
 }
 
 export const policyAccess = ({ PolicyArn }: { PolicyArn?: string | undefined }): readonly Access[] => [

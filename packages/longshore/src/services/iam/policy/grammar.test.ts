@@ -12,7 +12,7 @@ const bad: readonly (readonly [PolicyKind, unknown, string | RegExp])[] = [
   ['trust', '{', 'This policy contains invalid Json'],
   ['identity', [], 'Syntax errors in policy.'],
   ['identity', { Version: '2012-10-17' }, 'Syntax errors in policy.'],
-  ['identity', { Statement: [], Version: '2008-10-17' }, 'Policy document must be version 2012-10-17 or greater.'],
+  ['identity', { Statement: [], Version: '2011-11-11' }, 'Syntax errors in policy.'],
   ['identity', statement({ Resource: '*' }), 'Policy statement must contain actions.'],
   ['identity', statement({ Action: 'ecs:*' }), 'Policy statement must contain resources.'],
   ['identity', statement({ Action: 'ecs', Resource: '*' }), /must be prefaced by a vendor/],

@@ -49,9 +49,6 @@ export function parsePolicy(text: string, kind: PolicyKind): PolicyDocument {
   }
   const version = json.Version ?? '2008-10-17';
   if (version !== '2012-10-17' && version !== '2008-10-17') throw syntax(kind);
-  if (version !== '2012-10-17' && kind !== 'trust') {
-    throw new PolicySyntaxError('Policy document must be version 2012-10-17 or greater.');
-  }
   const listed = json.Statement;
   if (listed === undefined) {
     throw kind === 'trust' ? new PolicySyntaxError('Missing required field Statement') : syntax(kind);

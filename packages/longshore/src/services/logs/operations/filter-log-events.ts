@@ -42,9 +42,12 @@ export function filterLogEvents(state: LogsState): Operation<FilterLogEventsRequ
       let place = input.nextToken === undefined ? undefined : parsePlace(input.nextToken);
       while (names.size > 0) {
         const query = place
-          ? base.where(
-              sql<boolean>`(timestamp, stream_id, sequence) > (${place.timestamp}, ${place.stream_id}, ${place.sequence})`,
-            )
+          ? // The bound on the time alone lets the index start reading there.
+            base
+              .where('timestamp', '>=', place.timestamp)
+              .where(
+                sql<boolean>`(timestamp, stream_id, sequence) > (${place.timestamp}, ${place.stream_id}, ${place.sequence})`,
+              )
           : base;
         const rows = await readEvents(query, batch, batchBytes);
         for (const row of rows) {

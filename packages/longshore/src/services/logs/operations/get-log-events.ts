@@ -32,9 +32,10 @@ export function getLogEvents(state: LogsState): Operation<GetLogEventsRequest, G
       if (input.endTime !== undefined) query = query.where('timestamp', '<', input.endTime);
       if (cursor) {
         const place = sql`(${cursor.timestamp}, ${cursor.sequence})`;
-        query = query.where(
-          forward ? sql<boolean>`(timestamp, sequence) > ${place}` : sql<boolean>`(timestamp, sequence) < ${place}`,
-        );
+        // The bound on the time alone lets the index start reading there.
+        query = forward
+          ? query.where('timestamp', '>=', cursor.timestamp).where(sql<boolean>`(timestamp, sequence) > ${place}`)
+          : query.where('timestamp', '<=', cursor.timestamp).where(sql<boolean>`(timestamp, sequence) < ${place}`);
       }
       const order = forward ? 'asc' : 'desc';
       const found = await readEvents(query.orderBy('timestamp', order).orderBy('sequence', order), limit, answerBytes);

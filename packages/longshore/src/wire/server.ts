@@ -187,7 +187,7 @@ function answerer({ settings, services, gatekeeper, log, clock, random }: WireSe
     exchange: Exchange,
     request: IncomingMessage,
     signed: SignedRequest,
-    early: Fault | undefined,
+    early: Fault | DecodeProblem | undefined,
   ): Promise<WireResponse> => {
     if (early) throw early;
     const { target } = exchange;
@@ -199,12 +199,8 @@ function answerer({ settings, services, gatekeeper, log, clock, random }: WireSe
       ? anonymous(settings.accountId)
       : await authenticate.caller(signed, signature, api?.signingName);
     if (target.fault) throw target.fault;
-    const content = await decodeContent(exchange.wire.body, request.headers['content-encoding'], bodyLimit);
     const codec = api!.codec(speech);
-    const input = codec.readInput(
-      operation!,
-      content === exchange.wire.body ? exchange.wire : { ...exchange.wire, body: content },
-    );
+    const input = codec.readInput(operation!, exchange.wire);
     const violations = api!.validate(operation!, input);
     if (violations.length > 0)
       throw validationFault(violations, api!.metadata.serviceId, familyOf(api!.metadata.serviceId, speech.protocol));
@@ -249,11 +245,14 @@ function answerer({ settings, services, gatekeeper, log, clock, random }: WireSe
       const path = mark < 0 ? url : url.slice(0, mark);
       const query = mark < 0 ? '' : url.slice(mark + 1);
       let body: Buffer = Buffer.alloc(0);
-      let early: Fault | undefined;
+      let content = body;
+      let early: Fault | DecodeProblem | undefined;
       try {
         body = await readBody(request, bodyLimit, bodyTimeout);
+        const encoding = request.headers['content-encoding'];
+        content = encoding === undefined ? body : await decodeContent(body, encoding, bodyLimit);
       } catch (error) {
-        if (!(error instanceof Fault)) throw error;
+        if (!(error instanceof Fault || error instanceof DecodeProblem)) throw error;
         early = error;
       }
       const wire: WireRequest = {
@@ -261,7 +260,7 @@ function answerer({ settings, services, gatekeeper, log, clock, random }: WireSe
         path,
         query: new URLSearchParams(query),
         headers: request.headers,
-        body,
+        body: content,
       };
       const signed: SignedRequest = { method: wire.method, path, query, headers: request.headers, body };
       const exchange: Exchange = { requestId: random.uuid(), wire, target: { speech: guessSpeech(wire) } };
@@ -273,7 +272,7 @@ function answerer({ settings, services, gatekeeper, log, clock, random }: WireSe
         if (error instanceof ClientGone) throw error;
         answer = writeFailure(error, exchange);
       }
-      send(response, answer, exchange.requestId, early !== undefined);
+      send(response, answer, exchange.requestId, early !== undefined && !request.readableEnded);
       const { api, operation } = exchange.target;
       log.debug(
         {

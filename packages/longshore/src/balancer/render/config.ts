@@ -1,0 +1,203 @@
+import type { LoadBalancerDocument, TargetGroupDocument } from '../../protocol/documents.ts';
+import { backendName, serverId, structureHash } from './names.ts';
+import { renderRules } from './rules.ts';
+
+/** The front door speaks from this address, and it alone passes its clients' addresses on (PROXY protocol). */
+export const frontDoorAddress = '169.254.254.1';
+
+/** A server as HAProxy has it: `ready`, or in maintenance, where it gets no new requests. */
+export interface Server {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  readonly ready: boolean;
+}
+
+export interface Rendered {
+  readonly text: string;
+  readonly files: ReadonlyMap<string, string>;
+  /** What of the document is not served, in plain words. */
+  readonly problems: readonly string[];
+  /** The same for two documents that differ only in their servers, which change without a reload. */
+  readonly structure: string;
+}
+
+export interface RenderOptions {
+  /** Absolute, of `[A-Za-z0-9/_.-]` only. */
+  readonly folder: string;
+  /** The system user that workers become; none where the machine has no such user. */
+  readonly user?: string;
+}
+
+const seconds = (attributes: Readonly<Record<string, string>>, key: string, otherwise: number): number => {
+  const value = Number(attributes[key] ?? otherwise);
+  return Number.isFinite(value) && value >= 0 ? value : otherwise;
+};
+
+export const deregistrationDelaySeconds = (group: TargetGroupDocument): number =>
+  seconds(group.attributes, 'deregistration_delay.timeout_seconds', 300);
+
+/** Words after a server's address that hold for every server of a group. */
+export const serverWords = (group: TargetGroupDocument): string =>
+  group.protocol === 'HTTPS' ? ' ssl verify none' : '';
+
+const algorithms: Readonly<Record<string, string>> = {
+  round_robin: 'roundrobin',
+  least_outstanding_requests: 'leastconn',
+  weighted_random: 'random',
+};
+
+/** ALB's own error page, with its status line where `whole` is asked for. */
+const page = (title: string): string =>
+  `<html>\r\n<head><title>${title}</title></head>\r\n<body>\r\n<center><h1>${title}</h1></center>\r\n</body>\r\n</html>\r\n`;
+const whole = (title: string): string =>
+  `HTTP/1.1 ${title}\r\nServer: awselb/2.0\r\nContent-Type: text/html\r\nContent-Length: ${Buffer.byteLength(page(title))}\r\nConnection: close\r\n\r\n${page(title)}`;
+
+/** HAProxy's configuration of one load balancer. `servers` by target group ARN. */
+export function renderConfig(
+  loadBalancer: LoadBalancerDocument,
+  servers: ReadonlyMap<string, readonly Server[]>,
+  options: RenderOptions,
+): Rendered {
+  const files = new Map([
+    ['502.http', whole('502 Bad Gateway')],
+    ['503.html', page('503 Service Temporarily Unavailable')],
+    ['504.http', whole('504 Gateway Time-out')],
+  ]);
+  const problems: string[] = [];
+  const frontends = loadBalancer.listeners.flatMap((listener) => {
+    if (listener.protocol !== 'HTTP') {
+      problems.push(`Listener ${listener.arn} is not served: ${listener.protocol} is not supported yet.`);
+      return [];
+    }
+    const rules = renderRules(listener, options.folder);
+    for (const [name, content] of rules.files) files.set(name, content);
+    problems.push(...rules.problems);
+    return [
+      `frontend listener-${Number(listener.port)}`,
+      ...[...frontendLines(loadBalancer, listener.port, options), ...rules.lines].map(indent),
+      '',
+    ];
+  });
+  const structural = (withServers: boolean): string[] => [
+    ...defaults(loadBalancer, options),
+    ...frontends,
+    ...loadBalancer.targetGroups.flatMap((group) =>
+      backend(group, withServers ? (servers.get(group.arn) ?? []) : [], options),
+    ),
+  ];
+  const structure = structureHash(structural(false).join('\n'), files);
+  const text = [...head(structure, loadBalancer, options), ...structural(true), ''].join('\n');
+  for (const group of loadBalancer.targetGroups) {
+    if (group.protocolVersion !== 'HTTP1')
+      problems.push(
+        `${group.protocolVersion} of target group ${group.arn} is not supported yet; it is served as HTTP/1.1.`,
+      );
+  }
+  return { text, files, problems, structure };
+}
+
+const indent = (line: string): string => `  ${line}`;
+
+function head(structure: string, loadBalancer: LoadBalancerDocument, { folder, user }: RenderOptions): string[] {
+  const longest = Math.max(30, ...loadBalancer.targetGroups.map(deregistrationDelaySeconds));
+  return [
+    'global',
+    `  description ${structure}`,
+    `  stats socket ${folder}/admin.sock mode 600 level admin expose-fd listeners`,
+    `  hard-stop-after ${longest}s`,
+    '  nbthread 2',
+    '  fd-hard-limit 65536',
+    ...(user ? [`  user ${user}`, `  group ${user}`] : []),
+    '',
+  ];
+}
+
+function defaults({ attributes }: LoadBalancerDocument, { folder }: RenderOptions): string[] {
+  const idle = seconds(attributes, 'idle_timeout.timeout_seconds', 60);
+  return [
+    'defaults',
+    ...[
+      'mode http',
+      // A reload loses no request only with this: idle connections end with an answer that says so.
+      'option idle-close-on-response',
+      'option redispatch 1',
+      'retries 3',
+      'retry-on conn-failure empty-response',
+      'timeout connect 10s',
+      `timeout client ${idle}s`,
+      `timeout server ${idle}s`,
+      `timeout http-request ${idle}s`,
+      `timeout http-keep-alive ${idle}s`,
+      `timeout tunnel ${idle}s`,
+      `errorfile 502 ${folder}/502.http`,
+      // HAProxy says 503 where a target can't be reached, ALB 502.
+      `errorfile 503 ${folder}/502.http`,
+      `errorfile 504 ${folder}/504.http`,
+    ].map(indent),
+    '',
+    // Health checks come in here and go out by the load balancer's own interface, to wherever their PROXY header says.
+    'listen checks',
+    ...[
+      'mode tcp',
+      `bind ${folder}/check.sock mode 600 accept-proxy`,
+      'option abortonclose',
+      'no option redispatch',
+      'retries 0',
+      'timeout connect 125s',
+      'timeout client 125s',
+      'timeout server 125s',
+      'server target 0.0.0.0:0',
+    ].map(indent),
+    '',
+    'backend nothing',
+    ...unavailable(folder).map(indent),
+    '',
+  ];
+}
+
+const unavailable = (folder: string): string[] => [
+  `http-request return status 503 content-type text/html hdr Server awselb/2.0 file ${folder}/503.html if { nbsrv lt 1 }`,
+];
+
+function frontendLines({ attributes }: LoadBalancerDocument, port: number, _options: RenderOptions): string[] {
+  const client = attributes['routing.http.xff_client_port.enabled'] === 'true' ? '%[src]:%[src_port]' : '%[src]';
+  const forwarded: Readonly<Record<string, string[]>> = {
+    append: [
+      `http-request set-var-fmt(txn.xff) '%[req.fhdr(x-forwarded-for)], ${client}' if { req.fhdr(x-forwarded-for) -m found }`,
+      `http-request set-var-fmt(txn.xff) '${client}' if !{ req.fhdr(x-forwarded-for) -m found }`,
+      'http-request set-header X-Forwarded-For %[var(txn.xff)]',
+    ],
+    preserve: [],
+    remove: ['http-request del-header X-Forwarded-For'],
+  };
+  const root = '1-%[var(txn.time),lower]-%[uuid,field(1,-)]%[uuid,field(5,-)]%[uuid,field(2,-)]';
+  return [
+    `bind 0.0.0.0:${Number(port)}`,
+    `tcp-request connection expect-proxy layer4 if { src ${frontDoorAddress} }`,
+    // What is not safe to say twice is never said twice once a target has it.
+    'http-request disable-l7-retry if !METH_GET !{ method HEAD OPTIONS }',
+    ...(forwarded[attributes['routing.http.xff_header_processing.mode'] ?? 'append'] ?? []),
+    `http-request set-header X-Forwarded-Port ${Number(port)}`,
+    'http-request set-header X-Forwarded-Proto http',
+    'http-request set-var-fmt(txn.time) %{+X}Ts',
+    `http-request set-var-fmt(txn.trace) 'Self=${root};%[req.fhdr(x-amzn-trace-id)]' if { req.fhdr(x-amzn-trace-id) -m found }`,
+    `http-request set-var-fmt(txn.trace) 'Root=${root}' if !{ req.fhdr(x-amzn-trace-id) -m found }`,
+    'http-request set-header X-Amzn-Trace-Id %[var(txn.trace)]',
+  ];
+}
+
+function backend(group: TargetGroupDocument, servers: readonly Server[], { folder }: RenderOptions): string[] {
+  return [
+    `backend ${backendName(group.arn)}`,
+    ...[
+      `balance ${algorithms[group.attributes['load_balancing.algorithm.type'] ?? 'round_robin'] ?? 'roundrobin'}`,
+      ...unavailable(folder),
+      ...servers.map(
+        ({ name, address, port, ready }) =>
+          `server ${name} ${address}:${port} id ${serverId(name)}${serverWords(group)}${ready ? '' : ' disabled'}`,
+      ),
+    ].map(indent),
+    '',
+  ];
+}

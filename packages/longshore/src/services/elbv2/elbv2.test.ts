@@ -102,7 +102,7 @@ test('a target goes from initial through what a node sees to drained and forgott
   assert.equal((await contract.health(groupArn))[0]?.state, 'draining');
   await bench.store.transaction((tx) => contract.registerTargets(tx, groupArn, [target]));
   await seen('drained');
-  assert.equal((await contract.health(groupArn))[0]?.state, 'initial', 'taken back before it had drained');
+  assert.equal((await contract.health(groupArn))[0]?.state, 'healthy', 'taken back before it had drained');
   await bench.store.transaction((tx) => contract.deregisterTargets(tx, groupArn, [target]));
   await seen('drained');
   assert.deepEqual(await contract.health(groupArn), []);

@@ -30,6 +30,10 @@ test('unknown keys, impossible values and what is not served are refused', () =>
     assert.throws(change(key, value), { name: 'InvalidConfigurationRequest' }, `${key}=${value}`);
   }
   assert.throws(change('access_logs.s3.enabled', 'true'), { name: 'NotImplementedException' });
+  assert.throws(
+    () => changeAttributes(targetGroupAttributes, 'Target group', {}, [{ Key: 'stickiness.enabled', Value: 'true' }]),
+    { name: 'NotImplementedException', message: /stickiness.enabled=true is not implemented/ },
+  );
   assert.deepEqual(change('access_logs.s3.enabled', 'false')(), { 'access_logs.s3.enabled': 'false' });
 });
 

@@ -4,17 +4,13 @@ import { fault, notYet } from '../errors.ts';
 interface Attribute {
   readonly default: string;
   readonly accepts: RegExp | ((value: string) => boolean);
-  /** Values that AWS takes and Longshore does not serve. */
-  readonly unserved?: readonly string[];
+  /** Whether nodes do what the default says and nothing else: any other value is refused rather than ignored. */
+  readonly onlyDefault?: true;
 }
 
 export type AttributeTable = Readonly<Record<string, Attribute>>;
 
-const flag = (value: boolean, unserved?: readonly string[]): Attribute => ({
-  default: String(value),
-  accepts: /^(true|false)$/,
-  ...(unserved ? { unserved } : {}),
-});
+const flag = (value: boolean): Attribute => ({ default: String(value), accepts: /^(true|false)$/ });
 const number = (value: number, least: number, most: number): Attribute => ({
   default: String(value),
   accepts: (text) => /^\d+$/.test(text) && Number(text) >= least && Number(text) <= most,
@@ -24,20 +20,21 @@ const choice = (first: string, ...more: readonly string[]): Attribute => ({
   accepts: (text) => text === first || more.includes(text),
 });
 const text = (value = ''): Attribute => ({ default: value, accepts: /^[\x20-\x7e]{0,1024}$/ });
+const fixed = (attribute: Attribute): Attribute => ({ ...attribute, onlyDefault: true });
 
 /** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html, application load balancers. */
 export const loadBalancerAttributes: AttributeTable = {
-  'access_logs.s3.enabled': flag(false, ['true']),
+  'access_logs.s3.enabled': fixed(flag(false)),
   'access_logs.s3.bucket': text(),
   'access_logs.s3.prefix': text(),
-  'connection_logs.s3.enabled': flag(false, ['true']),
+  'connection_logs.s3.enabled': fixed(flag(false)),
   'connection_logs.s3.bucket': text(),
   'connection_logs.s3.prefix': text(),
-  'health_check_logs.s3.enabled': flag(false, ['true']),
+  'health_check_logs.s3.enabled': fixed(flag(false)),
   'health_check_logs.s3.bucket': text(),
   'health_check_logs.s3.prefix': text(),
   'idle_timeout.timeout_seconds': number(60, 1, 4000),
-  'client_keep_alive.seconds': number(3600, 60, 604_800),
+  'client_keep_alive.seconds': fixed(number(3600, 60, 604_800)),
   'deletion_protection.enabled': flag(false),
   'load_balancing.cross_zone.enabled': flag(true),
   'routing.http2.enabled': flag(true),
@@ -48,31 +45,42 @@ export const loadBalancerAttributes: AttributeTable = {
   'routing.http.desync_mitigation_mode': choice('defensive', 'monitor', 'strictest'),
   'routing.http.x_amzn_tls_version_and_cipher_suite.enabled': flag(false),
   'waf.fail_open.enabled': flag(false),
-  'zonal_shift.config.enabled': flag(false, ['true']),
+  'zonal_shift.config.enabled': fixed(flag(false)),
 };
 
 /** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html, groups of application load balancers. */
 export const targetGroupAttributes: AttributeTable = {
   'deregistration_delay.timeout_seconds': number(300, 0, 3600),
-  'stickiness.enabled': flag(false),
+  'stickiness.enabled': fixed(flag(false)),
   'stickiness.type': choice('lb_cookie', 'app_cookie'),
   'stickiness.lb_cookie.duration_seconds': number(86_400, 1, 604_800),
   'stickiness.app_cookie.cookie_name': text(),
   'stickiness.app_cookie.duration_seconds': number(86_400, 1, 604_800),
   'slow_start.duration_seconds': {
+    onlyDefault: true,
     default: '0',
     accepts: (value) => value === '0' || (/^\d+$/.test(value) && Number(value) >= 30 && Number(value) <= 900),
   },
   'load_balancing.algorithm.type': choice('round_robin', 'least_outstanding_requests', 'weighted_random'),
-  'load_balancing.algorithm.anomaly_mitigation': { ...choice('off', 'on'), unserved: ['on'] },
+  'load_balancing.algorithm.anomaly_mitigation': fixed(choice('off', 'on')),
   'load_balancing.cross_zone.enabled': choice('use_load_balancer_configuration', 'true', 'false'),
-  'target_group_health.dns_failover.minimum_healthy_targets.count': { default: '1', accepts: /^(off|\d{1,4})$/ },
-  'target_group_health.dns_failover.minimum_healthy_targets.percentage': { default: 'off', accepts: /^(off|\d{1,3})$/ },
+  'target_group_health.dns_failover.minimum_healthy_targets.count': {
+    onlyDefault: true,
+    default: '1',
+    accepts: /^(off|\d{1,4})$/,
+  },
+  'target_group_health.dns_failover.minimum_healthy_targets.percentage': {
+    onlyDefault: true,
+    default: 'off',
+    accepts: /^(off|\d{1,3})$/,
+  },
   'target_group_health.unhealthy_state_routing.minimum_healthy_targets.count': {
+    onlyDefault: true,
     default: '1',
     accepts: /^\d{1,4}$/,
   },
   'target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage': {
+    onlyDefault: true,
     default: 'off',
     accepts: /^(off|\d{1,3})$/,
   },
@@ -120,7 +128,7 @@ export function changeAttributes(
     if (!(accepts instanceof RegExp ? accepts.test(Value) : accepts(Value))) {
       throw fault('InvalidConfigurationRequest', `${what} attribute key '${Key}' does not take the value '${Value}'`);
     }
-    if (attribute.unserved?.includes(Value)) throw notYet(`${what} attribute ${Key}=${Value} is`);
+    if (attribute.onlyDefault && Value !== attribute.default) throw notYet(`${what} attribute ${Key}=${Value} is`);
     result[Key] = Value;
   }
   return result;

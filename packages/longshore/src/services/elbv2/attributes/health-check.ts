@@ -133,5 +133,5 @@ export function healthCheckMembers(health: HealthCheckDocument, version: 'HTTP1'
 
 /** Refuses what the data plane can't do yet. */
 export function refuseUnserved(version: 'HTTP1' | 'HTTP2' | 'GRPC'): void {
-  if (version === 'GRPC') throw notYet('Target groups of protocol version GRPC are');
+  if (version !== 'HTTP1') throw notYet(`Target groups of protocol version ${version} are`);
 }

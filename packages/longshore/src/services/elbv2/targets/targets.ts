@@ -21,7 +21,10 @@ export async function takeTargetGroup(db: Kysely<Elbv2Tables>, arn: string | und
   return row;
 }
 
-/** Registers targets, or takes them back from draining. Idempotent. Throws TargetGroupNotFound, TooManyTargets. */
+/**
+ * Registers targets, or takes them back from draining with the health that was last seen: a node that never heard of the
+ * draining has nothing new to say. Idempotent. Throws TargetGroupNotFound, TooManyTargets.
+ */
 export async function registerTargets(
   tx: Elbv2Tx,
   targetGroupArn: string,
@@ -46,7 +49,7 @@ export async function registerTargets(
       .onConflict((oc) =>
         oc
           .columns(['targetGroupArn', 'id', 'port'])
-          .doUpdateSet({ draining: 0, drainingSince: null, state: null, reason: null, description: null })
+          .doUpdateSet({ draining: 0, drainingSince: null })
           .where('elbv2_targets.draining', '=', 1),
       )
       .executeTakeFirst();

@@ -1,3 +1,5 @@
+import { overcommit } from '../../../protocol/fargate.ts';
+
 /** A machine that runs Fargate tasks, as placement sees it. CPU in units (1024 = one core), memory in MiB. */
 export interface Machine {
   readonly arn: string;
@@ -15,12 +17,6 @@ export interface Ask {
 }
 
 export type Placement = { readonly arn: string } | { readonly reason: string; readonly detail: string };
-
-/**
- * How often a machine's size may be promised. A task's size is a ceiling that its cgroup enforces, and most tasks stay far
- * below theirs; a laptop that ran only as many as fit side by side would run eight. One task never gets more than a machine has.
- */
-export const promise = { cpu: 16, memory: 4 } as const;
 
 /** AWS's words where Fargate has no room (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html). */
 export const noCapacity =
@@ -44,14 +40,14 @@ export function place(machines: readonly Machine[], ask: Ask): Placement {
   }
   const withRoom = largeEnough.filter(
     (machine) =>
-      machine.committedCpu + ask.cpu <= machine.cpu * promise.cpu &&
-      machine.committedMemory + ask.memory <= machine.memory * promise.memory,
+      machine.committedCpu + ask.cpu <= machine.cpu * overcommit.cpu &&
+      machine.committedMemory + ask.memory <= machine.memory * overcommit.memory,
   );
   if (withRoom.length === 0) {
     const best = largeEnough.reduce((a, b) => (share(b) < share(a) ? b : a));
     return {
       reason: noCapacity,
-      detail: `${asked}; the machine with the most room has promised ${vcpu(best.committedCpu)} of ${vcpu(best.cpu * promise.cpu)} and ${best.committedMemory} of ${best.memory * promise.memory} MiB (its size, ${promise.cpu} and ${promise.memory} times over). Stop tasks, or add a machine.`,
+      detail: `${asked}; the machine with the most room has promised ${vcpu(best.committedCpu)} of ${vcpu(best.cpu * overcommit.cpu)} and ${best.committedMemory} of ${best.memory * overcommit.memory} MiB (its size, ${overcommit.cpu} and ${overcommit.memory} times over). Stop tasks, or add a machine.`,
     };
   }
   return withRoom.reduce((a, b) => (better(b, a) ? b : a));
@@ -59,8 +55,8 @@ export function place(machines: readonly Machine[], ask: Ask): Placement {
 
 const share = (machine: Machine) =>
   Math.max(
-    machine.committedCpu / (machine.cpu * promise.cpu || 1),
-    machine.committedMemory / (machine.memory * promise.memory || 1),
+    machine.committedCpu / (machine.cpu * overcommit.cpu || 1),
+    machine.committedMemory / (machine.memory * overcommit.memory || 1),
   );
 
 const better = (a: Machine, b: Machine) => (a.connected === b.connected ? share(a) < share(b) : a.connected);

@@ -1,3 +1,4 @@
+import { Fault } from '../../../wire/fault.ts';
 import type { DeploymentView, ServiceView, TaskView } from '../deployments/decide.ts';
 import { definitionOf } from '../lookups.ts';
 import type { EcsParts } from '../parts.ts';
@@ -141,7 +142,8 @@ async function healthJudge(
   const health = new Map(
     await Promise.all(
       [...groups].map(
-        async (arn) => [arn, new Map((await elbv2.health(arn)).map((one) => [`${one.id}:${one.port}`, one]))] as const,
+        async (arn) =>
+          [arn, new Map((await healthIn(elbv2, arn)).map((one) => [`${one.id}:${one.port}`, one]))] as const,
       ),
     ),
   );
@@ -175,3 +177,10 @@ async function healthJudge(
     return { health: 'healthy' };
   };
 }
+
+/** Targets of a group; none where the group was deleted under the service. */
+const healthIn = (elbv2: EcsParts['elbv2'], targetGroupArn: string) =>
+  elbv2.health(targetGroupArn).catch((error: unknown) => {
+    if (error instanceof Fault) return [];
+    throw error;
+  });

@@ -1,5 +1,6 @@
 import { notYet } from '../faults.ts';
 import type { Definition } from './definition.ts';
+import { hasHealthCheck } from './health.ts';
 
 /**
  * Throws NotImplementedException where running the definition would silently leave out something that it asks for.
@@ -16,6 +17,7 @@ export function checkRunnable(definition: Definition): void {
     throw notYet('log drivers other than awslogs');
   if (some((c) => c.mountPoints?.length || c.volumesFrom?.length)) throw notYet('volumes');
   if (some((c) => c.resourceRequirements?.length)) throw notYet('resourceRequirements');
+  if (hasHealthCheck(definition)) throw notYet('container health checks');
   if (some((c) => c.restartPolicy?.enabled)) throw notYet('restartPolicy');
   if (definition.proxyConfiguration) throw notYet('proxyConfiguration');
   if (definition.pidMode) throw notYet('pidMode');

@@ -120,7 +120,10 @@ export function taskLifecycle(parts: EcsParts, gateway: AgentGateway, moves: Tra
       if (!group) continue;
       const end = Number(row.drainingSince ?? 0) + group.deregistrationDelaySeconds * 1000 + drainMarginMs;
       if (clock.now() >= end) continue;
-      const health = await elbv2.health(target.targetGroupArn);
+      const health = await elbv2.health(target.targetGroupArn).catch((error: unknown) => {
+        if (error instanceof Fault) return [];
+        throw error;
+      });
       if (!health.some((one) => one.id === target.id && one.port === target.port)) continue;
       later(row.arn, Math.min(drainCheckMs, end - clock.now()));
       return false;

@@ -4,14 +4,19 @@ import { type Holder, loadHolder } from './credentials.ts';
 import { fault } from './faults.ts';
 import type { Identities } from './identities.ts';
 import { findPrincipal, findRoleByArn, principalArn } from './lookups.ts';
-import { type Decision, decide, type PolicySet, refusal } from './policy/decision.ts';
+import { type Decision, decide, type PolicyKind, type PolicySet, refusal } from './policy/decision.ts';
 import type { IamState } from './state.ts';
 
 type NamedAccess = Access & { readonly action: string };
 
 export interface IamGatekeeper extends Gatekeeper {
-  /** What `authorize` would say. */
-  decision(caller: Caller, access: NamedAccess, facts: RequestFacts): Promise<Decision>;
+  /** What `authorize` would say, where the silence of the `excused` kinds of policies does not refuse. */
+  decision(
+    caller: Caller,
+    access: NamedAccess,
+    facts: RequestFacts,
+    excused?: readonly PolicyKind[],
+  ): Promise<Decision>;
   /** Forgets what was read of the store, after it changed. */
   forget(): void;
   /** When and for what each long-term key was used since the last call. */
@@ -66,7 +71,7 @@ export function createGatekeeper(state: IamState, identities: Identities, enforc
     return found ?? noPolicies;
   };
 
-  const decision = async (caller: Caller, access: NamedAccess, facts: RequestFacts): Promise<Decision> => {
+  const decision: IamGatekeeper['decision'] = async (caller, access, facts, excused) => {
     if (!enforce || caller.type === 'root') return { allowed: true };
     const now = state.clock.now();
     const key = caller.accessKeyId;
@@ -76,13 +81,15 @@ export function createGatekeeper(state: IamState, identities: Identities, enforc
       uses.set(key, { at: now, service: access.action.split(':')[0] ?? '', region: facts.region });
     }
     let policies: Holder['policies'];
-    if (holder && holder.credential.caller.arn === caller.arn) policies = holder.policies;
+    // A registry token may outlive the session that it was made for.
+    if (holder && (holder.credential.expiresAt ?? now) < now) policies = noPolicies;
+    else if (holder && holder.credential.caller.arn === caller.arn) policies = holder.policies;
     else if (caller.type === 'anonymous' || (key !== undefined && caller.type === 'assumed-role'))
       policies = noPolicies;
     else policies = await policiesByArn(caller);
     if (policies === 'everything') return { allowed: true };
     const context = contextValues({ caller, access, facts, now, issuedAt: holder?.issuedAt });
-    return decide(policies, { action: access.action, resource: access.resource, context });
+    return decide(policies, { action: access.action, resource: access.resource, context }, excused);
   };
 
   return {

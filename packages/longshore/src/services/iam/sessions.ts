@@ -6,6 +6,7 @@ import { fault } from './faults.ts';
 import type { IamGatekeeper } from './gatekeeper.ts';
 import { newAccessKey, newSessionToken } from './ids.ts';
 import { defaultDocument, findPrincipal, findRoleByArn } from './lookups.ts';
+import type { PolicyKind } from './policy/decision.ts';
 import type { IamState } from './state.ts';
 import type { PrincipalRow, SessionRow } from './tables.ts';
 import { trustVerdict } from './trust.ts';
@@ -141,14 +142,20 @@ async function checkTrust(
       string,
       string | readonly string[]
     >;
-    const own = await gatekeeper.decision(caller, { action, resource: request.roleArn, context: known }, facts);
-    const granted =
-      verdict === 'allow'
-        ? own.allowed || !(own.explicit || own.kind !== 'identity-based policy')
-        : verdict === 'account' && own.allowed;
+    const excused = verdict === 'allow' ? excusedBy(caller) : [];
+    const access = { action, resource: request.roleArn, context: known };
+    const own = await gatekeeper.decision(caller, access, facts, excused);
+    const granted = (verdict === 'allow' || verdict === 'account') && own.allowed;
     if (!granted) throw refused(caller, action, request.roleArn);
   }
 }
+
+/**
+ * What need not allow where the role's own policy names the caller
+ * (https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html#access_policies_boundaries-eval-logic).
+ */
+const excusedBy = (caller: Caller): readonly PolicyKind[] =>
+  caller.type === 'user' ? ['identity-based policy', 'permissions boundary'] : ['identity-based policy'];
 
 function checkDuration(role: PrincipalRow, caller: Caller, durationSeconds: number): void {
   if (caller.type === 'assumed-role' && durationSeconds > 3600) {

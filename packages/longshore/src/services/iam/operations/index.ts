@@ -3,6 +3,7 @@ import type { IamState } from '../state.ts';
 import { accessKeyOperations } from './access-keys.ts';
 import { accountOperations } from './account.ts';
 import { attachmentOperations } from './attachments.ts';
+import { authorizationDetails } from './authorization-details.ts';
 import { boundaryOperations } from './boundaries.ts';
 import { groupOperations } from './groups.ts';
 import { inlinePolicyOperations } from './inline-policies.ts';
@@ -31,6 +32,7 @@ export function iamOperations(state: IamState): Readonly<Record<string, AnyOpera
     ...serviceLinkedRoleOperations(state),
     ...tagOperations(state),
     ...accountOperations(state),
+    GetAccountAuthorizationDetails: authorizationDetails(state),
     ...simulateOperations(state),
   };
 }

@@ -8,6 +8,7 @@ import {
   CreateUserCommand,
   DeletePolicyCommand,
   DeletePolicyVersionCommand,
+  GetAccountAuthorizationDetailsCommand,
   GetPolicyCommand,
   GetPolicyVersionCommand,
   IAMClient,
@@ -130,6 +131,19 @@ test('malformed and oversized documents are refused', async () => {
     iam.send(new CreatePolicyCommand({ PolicyName: 'big', PolicyDocument: allow(`ecs:${'A'.repeat(6144)}`) })),
     { name: 'LimitExceededException', message: 'Cannot exceed quota for PolicySize: 6144' },
   );
+});
+
+test('all identities and policies at once', async () => {
+  await iam.send(new CreateUserCommand({ UserName: 'audited' }));
+  const PolicyArn = 'arn:aws:iam::aws:policy/AmazonSQSFullAccess';
+  await iam.send(new AttachUserPolicyCommand({ UserName: 'audited', PolicyArn }));
+  const all = await iam.send(new GetAccountAuthorizationDetailsCommand({}));
+  const user = all.UserDetailList!.find((detail) => detail.UserName === 'audited');
+  assert.deepEqual(user!.AttachedManagedPolicies, [{ PolicyName: 'AmazonSQSFullAccess', PolicyArn }]);
+  assert.ok(all.Policies!.some((policy) => policy.Arn === PolicyArn));
+  const users = await iam.send(new GetAccountAuthorizationDetailsCommand({ Filter: ['User'], MaxItems: 1 }));
+  assert.deepEqual(users.Policies ?? [], []);
+  assert.equal(users.UserDetailList!.length, 1);
 });
 
 test('a simulation says what would be', async () => {

@@ -122,6 +122,15 @@ test('denies win, and boundaries and session policies only narrow', () => {
   assert.ok(!decide({ identity: [reads], session: [all] }, run).allowed);
 });
 
+test('what a resource’s own policy grants needs no more than the rest to agree', () => {
+  const run = request('sts:AssumeRole', 'arn:aws:iam::1:role/a');
+  const other = policy({ Effect: 'Allow', Action: 's3:*', Resource: '*' });
+  const denied = policy({ Effect: 'Deny', Action: 'sts:*', Resource: '*' });
+  assert.ok(decide({ identity: [] }, run, ['identity-based policy']).allowed);
+  assert.ok(!decide({ identity: [], session: [other] }, run, ['identity-based policy']).allowed);
+  assert.ok(!decide({ identity: [denied] }, run, ['identity-based policy']).allowed);
+});
+
 test('a refusal is worded as AWS words it', () => {
   const decision = decide({ identity: [] }, request('ecs:RunTask', 'arn:aws:ecs:r:1:task-definition/a:1'));
   assert.equal(

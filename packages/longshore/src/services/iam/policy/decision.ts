@@ -18,8 +18,9 @@ export type Decision =
 /**
  * Within one account: an explicit deny anywhere wins, and every kind of policy that is there must allow
  * (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html).
+ * `excused`: kinds whose silence does not refuse, because a resource's own policy grants already.
  */
-export function decide(policies: PolicySet, request: PolicyRequest): Decision {
+export function decide(policies: PolicySet, request: PolicyRequest, excused: readonly PolicyKind[] = []): Decision {
   const kinds: readonly (readonly [PolicyKind, readonly Policy[] | undefined])[] = [
     ['identity-based policy', policies.identity],
     ['permissions boundary', policies.boundary && [policies.boundary]],
@@ -30,7 +31,7 @@ export function decide(policies: PolicySet, request: PolicyRequest): Decision {
     if (!list) continue;
     const verdict = combine(list, request);
     if (verdict === 'deny') return { allowed: false, explicit: true, kind };
-    if (verdict === 'silent') refused ??= kind;
+    if (verdict === 'silent' && !excused.includes(kind)) refused ??= kind;
   }
   return refused ? { allowed: false, explicit: false, kind: refused } : { allowed: true };
 }

@@ -46,7 +46,7 @@ export function filterLogEvents(state: LogsState): Operation<FilterLogEventsRequ
             base
               .where('timestamp', '>=', place.timestamp)
               .where(
-                sql<boolean>`(timestamp, stream_id, sequence) > (${place.timestamp}, ${place.stream_id}, ${place.sequence})`,
+                sql<boolean>`(${sql.ref('timestamp')}, ${sql.ref('stream_id')}, ${sql.ref('sequence')}) > (${place.timestamp}, ${place.stream_id}, ${place.sequence})`,
               )
           : base;
         const rows = await readEvents(query, batch, batchBytes);

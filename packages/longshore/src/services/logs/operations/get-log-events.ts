@@ -31,11 +31,12 @@ export function getLogEvents(state: LogsState): Operation<GetLogEventsRequest, G
       // The end is exclusive (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html).
       if (input.endTime !== undefined) query = query.where('timestamp', '<', input.endTime);
       if (cursor) {
+        const row = sql`(${sql.ref('timestamp')}, ${sql.ref('sequence')})`;
         const place = sql`(${cursor.timestamp}, ${cursor.sequence})`;
         // The bound on the time alone lets the index start reading there.
         query = forward
-          ? query.where('timestamp', '>=', cursor.timestamp).where(sql<boolean>`(timestamp, sequence) > ${place}`)
-          : query.where('timestamp', '<=', cursor.timestamp).where(sql<boolean>`(timestamp, sequence) < ${place}`);
+          ? query.where('timestamp', '>=', cursor.timestamp).where(sql<boolean>`${row} > ${place}`)
+          : query.where('timestamp', '<=', cursor.timestamp).where(sql<boolean>`${row} < ${place}`);
       }
       const order = forward ? 'asc' : 'desc';
       const found = await readEvents(query.orderBy('timestamp', order).orderBy('sequence', order), limit, answerBytes);

@@ -306,11 +306,10 @@ export function agentGateway(
     // One message at a time, so that what an agent says takes effect in the order that it was said.
     let work: Promise<void> = Promise.resolve();
     const then = (what: string, run: () => Promise<void> | void) => {
-      work = work
-        .then(run)
-        .catch((error: unknown) =>
-          log.error({ err: error, instance: instanceArn, what }, "an agent's session met an error"),
-        );
+      work = work.then(run).catch((error: unknown) => {
+        // What is under way when Longshore stops meets a store that is closed.
+        if (!stopped) log.error({ err: error, instance: instanceArn, what }, "an agent's session met an error");
+      });
     };
     // Before anything else can be sent, and even where a change of them is being composed.
     for (const document of documents?.current() ?? []) sendDocument(connection, document);

@@ -301,7 +301,7 @@ export function serviceOperations(parts: EcsParts): Record<string, AnyOperation>
               .where('serviceArn', '=', now.arn)
               .where('status', '=', 'PRIMARY')
               .execute();
-          if (redeploys && definition && (input.forceNewDeployment || text !== now.document))
+          if (redeploys && definition && (input.forceNewDeployment || revised(document) !== revised(before)))
             await newDeployment(parts, tx, next, definition);
           tx.changed('ecs.service', now.arn);
         });
@@ -386,3 +386,23 @@ function checkCount(count: number): void {
   if (count < 0 || count > mostTasks)
     throw fault('InvalidParameterException', `desiredCount must be between 0 and ${mostTasks}.`);
 }
+
+/** What of a service a deployment is made for, to tell whether it changed. */
+const revised = ({
+  taskDefinition,
+  loadBalancers,
+  networkConfiguration,
+  capacityProviderStrategy,
+  platformVersion,
+}: ServiceDocument) => {
+  const { subnets, securityGroups, assignPublicIp } = networkConfiguration?.awsvpcConfiguration ?? {};
+  return JSON.stringify([
+    taskDefinition,
+    loadBalancers,
+    subnets,
+    securityGroups,
+    assignPublicIp,
+    capacityProviderStrategy,
+    platformVersion,
+  ]);
+};

@@ -25,7 +25,8 @@ export function taskLifecycle(parts: EcsParts, gateway: AgentGateway, moves: Tra
   const { store, clock, elbv2 } = parts;
   const log = parts.log.child({ part: 'tasks' });
   const watches: Watch[] = [];
-  const timers = new Set<() => void>();
+  /** Looks at tasks that are due, one for each task, and the sweep. */
+  const timers = new Map<string, () => void>();
   let stopped = false;
 
   const read = (arn: string) => store.db.selectFrom('ecsTasks').selectAll().where('arn', '=', arn).executeTakeFirst();
@@ -154,12 +155,14 @@ export function taskLifecycle(parts: EcsParts, gateway: AgentGateway, moves: Tra
   }
 
   function later(arn: string, ms: number): void {
-    if (stopped) return;
-    const cancel = clock.after(ms, () => {
-      timers.delete(cancel);
-      void each([arn]);
-    });
-    timers.add(cancel);
+    if (stopped || timers.has(arn)) return;
+    timers.set(
+      arn,
+      clock.after(ms, () => {
+        timers.delete(arn);
+        void each([arn]);
+      }),
+    );
   }
 
   async function draining(targetGroups?: ReadonlySet<string>): Promise<string[]> {
@@ -198,15 +201,16 @@ export function taskLifecycle(parts: EcsParts, gateway: AgentGateway, moves: Tra
   }
 
   function scheduleSweep(): void {
-    const cancel = clock.after(sweepEveryMs, () => {
-      timers.delete(cancel);
-      sweep()
-        .catch((error: unknown) => log.error({ err: error }, 'stopped tasks could not be swept'))
-        .finally(() => {
-          if (!stopped) scheduleSweep();
-        });
-    });
-    timers.add(cancel);
+    timers.set(
+      'sweep',
+      clock.after(sweepEveryMs, () => {
+        sweep()
+          .catch((error: unknown) => log.error({ err: error }, 'stopped tasks could not be swept'))
+          .finally(() => {
+            if (!stopped) scheduleSweep();
+          });
+      }),
+    );
   }
 
   return {
@@ -225,7 +229,7 @@ export function taskLifecycle(parts: EcsParts, gateway: AgentGateway, moves: Tra
     },
     async stop() {
       stopped = true;
-      for (const cancel of timers) cancel();
+      for (const cancel of timers.values()) cancel();
       timers.clear();
       await Promise.all(watches.splice(0).map((watch) => watch.stop()));
     },

@@ -32,7 +32,7 @@ async function prepare(client: AwsClient): Promise<readonly string[]> {
     taskDefinition: 'bench',
     launchType: 'FARGATE',
     count: 10,
-    networkConfiguration: { awsvpcConfiguration: { subnets: await subnets(client) } },
+    networkConfiguration: { awsvpcConfiguration: { subnets: await subnets(client), securityGroups: [] } },
   });
   if (tasks.length !== 10) throw new Error(`only ${tasks.length} of 10 tasks were accepted`);
   return tasks.map((task) => task.taskArn as string);

@@ -49,24 +49,25 @@ async function down(options: DownOptions): Promise<void> {
   if (await endUp(dataDir)) tell('Longshore itself has ended.');
   const unlock = lockDataDir(dataDir);
   let left: Leftover[] = [];
+  let trouble: string | undefined;
   const removed: Leftover[] = [];
   try {
     if (await endOrphan(dataDir)) tell('A node process that had lost its Longshore has ended.');
     if (settings.runtime === 'containerd') {
       const before = await leftovers(settings.instanceId, dataDir);
-      await destroy(settings);
+      trouble = await destroy(settings);
       left = await leftovers(settings.instanceId, dataDir);
       removed.push(
         ...before.filter((one) => !left.some((other) => other.kind === one.kind && other.name === one.name)),
       );
     }
-    if (left.length === 0) forgetInstance(settings.instanceId);
+    if (left.length === 0 && !trouble) forgetInstance(settings.instanceId);
   } finally {
     unlock();
   }
-  if (options.data && left.length === 0) rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
+  if (options.data && left.length === 0 && !trouble) rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
   const dataGone = !existsSync(dataDir);
-  if (options.json) sayJson({ dataDir, dataDeleted: dataGone, removed, left });
+  if (options.json) sayJson({ dataDir, dataDeleted: dataGone, removed, left, trouble: trouble ?? null });
   else {
     say(`Removed: ${summary(removed) || 'nothing was left running'}.`);
     say(
@@ -75,11 +76,15 @@ async function down(options: DownOptions): Promise<void> {
         : `What was defined and pushed stays in ${dataDir}; \`longshore up\` brings it back.`,
     );
   }
-  if (left.length === 0) return;
+  if (left.length === 0 && !trouble) return;
   const list = left.map(({ kind, name }) => `  ${paint('yellow', kind)} ${name}`).join('\n');
-  throw new CommandError(`Still on the machine:\n${list}`, {
-    hint: 'Run `longshore down` again; DATA_DIR/logs/down.log says what failed.',
-  });
+  throw new CommandError(
+    [
+      ...(trouble ? [`Not everything could be removed: ${trouble}`] : []),
+      ...(list ? [`Still on the machine:\n${list}`] : []),
+    ].join('\n'),
+    { hint: `Run \`longshore down\` again; ${dataDir}/logs/down.log says what failed.` },
+  );
 }
 
 /** Ends a running `longshore up` of the directory. Whether there was one. */
@@ -95,7 +100,15 @@ async function endUp(dataDir: string): Promise<boolean> {
   return true;
 }
 
-async function destroy({ dataDir, instanceId, publicPool, region, runtime, port }: Settings): Promise<void> {
+/** Has the node remove all it made; in plain words what it could not. */
+async function destroy({
+  dataDir,
+  instanceId,
+  publicPool,
+  region,
+  runtime,
+  port,
+}: Settings): Promise<string | undefined> {
   const log = openLogFile(dataDir, 'down', 'info');
   const { destroyNode } = await import('../node/agent.ts');
   const settings = {
@@ -109,9 +122,13 @@ async function destroy({ dataDir, instanceId, publicPool, region, runtime, port 
     runtime,
     publicPool,
   };
-  await destroyNode(settings, log).catch((error) => {
-    log.error({ err: error }, `not everything could be removed: ${reasonOf(error)}`);
-  });
+  try {
+    await destroyNode(settings, log);
+    return undefined;
+  } catch (error) {
+    log.info({ err: error }, 'not everything could be removed');
+    return reasonOf(error);
+  }
 }
 
 function summary(things: readonly Leftover[]): string {

@@ -64,5 +64,5 @@ export function badToken(token: string): never {
 }
 
 export function notYet(what: string): Fault {
-  return new Fault('NotImplementedException', `${what} not implemented by Longshore yet.`, {}, 501);
+  return new Fault('NotImplementedException', `${what} not implemented by Longshore yet.`);
 }

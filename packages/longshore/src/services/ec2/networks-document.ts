@@ -82,7 +82,12 @@ async function subnetInternet(
     db.selectFrom('ec2_route_table_associations').select(['routeTableId', 'vpcId', 'subnetId']).execute(),
     db.selectFrom('ec2_routes').select(['routeTableId', 'target']).where('destination', '=', '0.0.0.0/0').execute(),
     db.selectFrom('ec2_internet_gateways').select(['internetGatewayId', 'vpcId']).execute(),
-    db.selectFrom('ec2_nat_gateways').select('natGatewayId').where('deletedAt', 'is', null).execute(),
+    db
+      .selectFrom('ec2_nat_gateways')
+      .select('natGatewayId')
+      .where('deletedAt', 'is', null)
+      .where('connectivityType', '=', 'public')
+      .execute(),
   ]);
   const tableOf = new Map(associations.map((row) => [row.subnetId ?? row.vpcId, row.routeTableId]));
   const targetOf = new Map(routes.map((row) => [row.routeTableId, row.target]));

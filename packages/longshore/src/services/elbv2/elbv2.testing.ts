@@ -4,7 +4,7 @@ import { silentLogger } from '../../base/log.ts';
 import { systemRandom } from '../../base/random.ts';
 import { openSqliteStore } from '../../state/sqlite.ts';
 import type { Store } from '../../state/store.ts';
-import type { RequestContext } from '../../wire/service.ts';
+import type { RequestContext, ServiceDefinition } from '../../wire/service.ts';
 import type { Service } from '../contract.ts';
 import type { Ec2Contract } from '../ec2/contract.ts';
 // biome-ignore lint/style/noRestrictedImports: tests run on the real EC2.
@@ -20,6 +20,7 @@ import { elbv2Migrations } from './tables.ts';
 export interface Elbv2Bench {
   readonly service: Service<Elbv2Contract>;
   readonly ec2: Ec2Contract;
+  readonly ec2Definition: ServiceDefinition;
   // biome-ignore lint/suspicious/noExplicitAny: holds the tables of both services.
   readonly store: Store<any>;
   readonly vpcId: string;
@@ -67,6 +68,7 @@ export async function openElbv2(clock: Clock = systemClock): Promise<Elbv2Bench>
   return {
     service,
     ec2: ec2.contract,
+    ec2Definition: ec2.definition,
     store,
     vpcId: vpc.vpcId,
     subnetIds: subnets.map(({ subnetId }) => subnetId),

@@ -12,7 +12,7 @@ export const listenerNotFound = (): Fault => fault('ListenerNotFound', 'One or m
 export const ruleNotFound = (): Fault => fault('RuleNotFound', 'One or more rules not found');
 export const invalid = (message: string): Fault => fault('ValidationError', message);
 export const notYet = (what: string): Fault =>
-  fault('NotImplementedException', `${what} not implemented by Longshore yet.`, {}, 501);
+  fault('NotImplementedException', `${what} not implemented by Longshore yet.`);
 
 /** The value of a member that the operation needs though its model does not say so. */
 export function required<T>(value: T | undefined, name: string): T {

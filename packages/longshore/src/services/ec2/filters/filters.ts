@@ -101,5 +101,5 @@ function matchesGlob(glob: readonly Glyph[], value: string): boolean {
 /** The ids that filters of that name ask for exactly, to ask the store for those only; undefined where they don't narrow it. */
 export function exactValues(filters: readonly Filter[] | undefined, name: string): readonly string[] | undefined {
   const values = filters?.find((filter) => filter.Name === name)?.Values;
-  return values?.some((value) => /[*?\\]/.test(value)) ? undefined : values;
+  return values?.length && !values.some((value) => /[*?\\]/.test(value)) ? values : undefined;
 }

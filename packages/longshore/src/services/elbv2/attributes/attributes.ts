@@ -36,6 +36,7 @@ export const loadBalancerAttributes: AttributeTable = {
   'idle_timeout.timeout_seconds': number(60, 1, 4000),
   'client_keep_alive.seconds': fixed(number(3600, 60, 604_800)),
   'deletion_protection.enabled': flag(false),
+  'ipv6.deny_all_igw_traffic': fixed(flag(false)),
   'load_balancing.cross_zone.enabled': flag(true),
   'routing.http2.enabled': flag(true),
   'routing.http.drop_invalid_header_fields.enabled': flag(false),
@@ -88,17 +89,17 @@ export const targetGroupAttributes: AttributeTable = {
 
 /** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ListenerAttribute.html, HTTP listeners. */
 export const listenerAttributes: AttributeTable = {
-  'routing.http.response.server.enabled': flag(true),
-  'routing.http.response.strict_transport_security.header_value': text(),
-  'routing.http.response.access_control_allow_origin.header_value': text(),
-  'routing.http.response.access_control_allow_methods.header_value': text(),
-  'routing.http.response.access_control_allow_headers.header_value': text(),
-  'routing.http.response.access_control_allow_credentials.header_value': text(),
-  'routing.http.response.access_control_expose_headers.header_value': text(),
-  'routing.http.response.access_control_max_age.header_value': text(),
-  'routing.http.response.content_security_policy.header_value': text(),
-  'routing.http.response.x_content_type_options.header_value': text(),
-  'routing.http.response.x_frame_options.header_value': text(),
+  'routing.http.response.server.enabled': fixed(flag(true)),
+  'routing.http.response.strict_transport_security.header_value': fixed(text()),
+  'routing.http.response.access_control_allow_origin.header_value': fixed(text()),
+  'routing.http.response.access_control_allow_methods.header_value': fixed(text()),
+  'routing.http.response.access_control_allow_headers.header_value': fixed(text()),
+  'routing.http.response.access_control_allow_credentials.header_value': fixed(text()),
+  'routing.http.response.access_control_expose_headers.header_value': fixed(text()),
+  'routing.http.response.access_control_max_age.header_value': fixed(text()),
+  'routing.http.response.content_security_policy.header_value': fixed(text()),
+  'routing.http.response.x_content_type_options.header_value': fixed(text()),
+  'routing.http.response.x_frame_options.header_value': fixed(text()),
 };
 
 /** Every attribute's value: what was set, else the default. */
@@ -114,7 +115,7 @@ export function attributeList(values: Readonly<Record<string, string>>): { Key: 
 /** `set` with the caller's changes. Throws InvalidConfigurationRequest for an unknown key or a value that it can't have. */
 export function changeAttributes(
   table: AttributeTable,
-  what: 'Load balancer' | 'Target group',
+  what: 'Load balancer' | 'Target group' | 'Listener',
   set: Readonly<Record<string, string>>,
   changes: readonly { readonly Key?: string | undefined; readonly Value?: string | undefined }[],
 ): Record<string, string> {

@@ -10,13 +10,15 @@ import type {
   DescribeListenersInput,
   DescribeListenersOutput,
   Listener,
+  ModifyListenerAttributesInput,
+  ModifyListenerAttributesOutput,
   ModifyListenerInput,
   ModifyListenerOutput,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { Kysely } from 'kysely';
 import { noteTargetGroups } from '../actions-in-use.ts';
 import { listenerArn, ruleArn } from '../arns.ts';
-import { allAttributes, attributeList, listenerAttributes } from '../attributes/attributes.ts';
+import { allAttributes, attributeList, changeAttributes, listenerAttributes } from '../attributes/attributes.ts';
 import { fault, invalid, listenerNotFound, notYet, required } from '../errors.ts';
 import { type Elbv2Parts, type Operations, operation } from '../operation.ts';
 import { page } from '../pages.ts';
@@ -145,6 +147,13 @@ export function listenerOperations(parts: Elbv2Parts): Operations {
     return { Attributes: attributeList(allAttributes(listenerAttributes, {})) };
   };
 
+  /** Only the defaults can be set, so that there is nothing to keep. */
+  const modifyAttributes = async (input: ModifyListenerAttributesInput): Promise<ModifyListenerAttributesOutput> => {
+    await takeListener(store.db, input.ListenerArn);
+    const set = changeAttributes(listenerAttributes, 'Listener', {}, input.Attributes ?? []);
+    return { Attributes: attributeList(allAttributes(listenerAttributes, set)) };
+  };
+
   const describeCertificates = async (
     input: DescribeListenerCertificatesInput,
   ): Promise<DescribeListenerCertificatesOutput> => {
@@ -158,6 +167,7 @@ export function listenerOperations(parts: Elbv2Parts): Operations {
     ModifyListener: operation(modify, arnOf),
     DeleteListener: operation(remove, arnOf),
     DescribeListenerAttributes: operation(describeAttributes),
+    ModifyListenerAttributes: operation(modifyAttributes, arnOf),
     DescribeListenerCertificates: operation(describeCertificates),
   };
 }

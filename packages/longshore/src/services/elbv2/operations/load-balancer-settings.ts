@@ -1,4 +1,6 @@
 import type {
+  DescribeCapacityReservationInput,
+  DescribeCapacityReservationOutput,
   DescribeLoadBalancerAttributesInput,
   DescribeLoadBalancerAttributesOutput,
   ModifyLoadBalancerAttributesInput,
@@ -119,7 +121,16 @@ export function loadBalancerSettingOperations(parts: Elbv2Parts): Operations {
     return { IpAddressType: 'ipv4' };
   };
 
+  /** Nothing can be reserved: capacity is the machine's. */
+  const describeCapacity = async (
+    input: DescribeCapacityReservationInput,
+  ): Promise<DescribeCapacityReservationOutput> => {
+    await takeLoadBalancer(store.db, input.LoadBalancerArn);
+    return { CapacityReservationState: [] };
+  };
+
   return {
+    DescribeCapacityReservation: operation(describeCapacity),
     DescribeLoadBalancerAttributes: operation(describeAttributes),
     ModifyLoadBalancerAttributes: operation(modifyAttributes, arnOf),
     SetSecurityGroups: operation(setSecurityGroups, arnOf),

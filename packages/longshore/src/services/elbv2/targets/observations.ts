@@ -13,13 +13,11 @@ export async function takeObservations(
 ): Promise<void> {
   if (observations.length === 0) return;
   const known = await readKnown(parts, observations);
-  const news = observations.filter((observation) => {
+  const news = observations.flatMap((observation): LoadBalancerObservation[] => {
     const row = known.loadBalancers.get(observation.arn);
-    return (
-      row !== undefined &&
-      (stateDiffers(row, observation) ||
-        observation.targets.some((target) => targetDiffers(known.target(target), target)))
-    );
+    if (!row) return [];
+    const targets = observation.targets.filter((target) => targetDiffers(known.target(target), target));
+    return targets.length > 0 || stateDiffers(row, observation) ? [{ ...observation, targets }] : [];
   });
   if (news.length === 0) return;
   await parts.store.transaction(async (tx) => {

@@ -124,10 +124,8 @@ export class TaskActor {
         this.#adoptContainer(container, found);
         if (found?.exit) exits.push(found.exit);
       }
-      if (this.state.containers.some(({ launched }) => launched)) {
-        this.state.sandbox = 'open';
-        this.#sandbox = Promise.resolve();
-      }
+      // Again, also where it is open: the other process may have ended before all limits were set.
+      if (this.state.containers.some(({ launched, reaped }) => launched && !reaped)) this.#openSandbox();
       this.#submitIfRunning();
       for (const exit of exits) this.exited(exit);
     });

@@ -1,4 +1,5 @@
-import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { readdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
@@ -24,6 +25,7 @@ export interface CgroupWrite {
 }
 
 const wanted = ['cpu', 'memory', 'pids'];
+const handedDown = '+cpu +memory +pids';
 const periodMicroseconds = 100_000;
 
 /** Reads the layout from the text of /proc/self/mounts. Throws Error where control groups are not mounted. */
@@ -85,6 +87,8 @@ export function weightOf(shares: number): number {
   return 1 + Math.floor(((clamped - 2) * 9999) / 262_142);
 }
 
+const isQuota = (file: string) => file === 'cpu.max' || file === 'cpu.cfs_quota_us';
+
 /** The machine's control groups: makes, limits, reads and removes groups. */
 export class Cgroups {
   readonly #layout: CgroupLayout;
@@ -97,24 +101,33 @@ export class Cgroups {
     return new Cgroups(layoutFrom(await readFile('/proc/self/mounts', 'utf8')));
   }
 
-  /** Makes the group with its parents, or finds it there, and sets its limits. */
-  async make(path: string, limits: CgroupLimits): Promise<void> {
-    if (this.#layout.version === 2) await this.#delegate(this.#layout.mount, path);
-    await Promise.all(foldersOf(this.#layout, path).map((folder) => mkdir(folder, { recursive: true })));
-    for (const { folder, file, value } of limitWrites(this.#layout, path, limits))
-      await writeFile(join(folder, file), value);
-    if (this.#layout.version === 2)
-      await writeFile(join(this.#layout.mount, path, 'cgroup.subtree_control'), '+cpu +memory +pids');
+  /**
+   * Makes the group with its parents, or finds it there, and sets its limits. Synchronous: control groups are in memory, and a dozen
+   * trips through the thread pool would cost a task's start more than all of them. The CPU quota is left to `limitCpu`.
+   */
+  make(path: string, limits: CgroupLimits): void {
+    if (this.#layout.version === 2) this.#delegate(this.#layout.mount, path);
+    for (const folder of foldersOf(this.#layout, path)) mkdirSync(folder, { recursive: true });
+    this.#write(limitWrites(this.#layout, path, limits).filter(({ file }) => !isQuota(file)));
+    if (this.#layout.version === 2) writeFileSync(join(this.#layout.mount, path, 'cgroup.subtree_control'), handedDown);
+  }
+
+  /** Sets the CPU quota of a group that `make` made. */
+  limitCpu(path: string, cpuUnits: number): void {
+    this.#write(limitWrites(this.#layout, path, { cpuUnits, memoryMiB: 0, pids: 0 }).filter(({ file }) => isQuota(file)));
+  }
+
+  #write(writes: readonly CgroupWrite[]): void {
+    for (const { folder, file, value } of writes) writeFileSync(join(folder, file), value);
   }
 
   /** v2: a controller is there in a group only when every parent hands it down. */
-  async #delegate(mount: string, path: string): Promise<void> {
+  #delegate(mount: string, path: string): void {
     let folder = mount;
-    const parts = path.split('/').filter(Boolean);
-    for (const part of parts) {
-      await writeFile(join(folder, 'cgroup.subtree_control'), '+cpu +memory +pids');
+    for (const part of path.split('/').filter(Boolean)) {
+      writeFileSync(join(folder, 'cgroup.subtree_control'), handedDown);
       folder = join(folder, part);
-      await mkdir(folder, { recursive: true });
+      mkdirSync(folder, { recursive: true });
     }
   }
 

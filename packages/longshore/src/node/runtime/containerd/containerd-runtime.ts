@@ -1,4 +1,5 @@
-import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
@@ -63,6 +64,11 @@ export class ContainerdRuntime implements Runtime {
   /** Root file systems that are prepared, by container. */
   readonly #rootfs = new Map<string, readonly Mount[]>();
   readonly #taskOf = new Map<string, { readonly taskId: string; readonly name: string }>();
+  /**
+   * CPU quotas not in force yet. What starts a container (runc, in the container's group) needs tens of milliseconds of CPU: under
+   * the quota of a quarter vCPU that is a tenth of a second of waiting, so the quota comes when the first launches are done.
+   */
+  readonly #quotas = new Map<string, { readonly cpuUnits: number; launching: number }>();
   #openFilesLimit = 65_535;
   #cgroups!: Cgroups;
   version = 'containerd';
@@ -148,10 +154,12 @@ export class ContainerdRuntime implements Runtime {
 
   async openTask(sandbox: TaskSandbox): Promise<void> {
     const { taskId, cpuUnits, memoryMiB } = sandbox;
-    await Promise.all([
-      tolerate(this.#grpc.unary(Leases.method.create, { id: taskId, labels: { [taskLabel]: taskId } }), isAlreadyThere),
-      this.#cgroups.make(this.#groupOf(taskId), { cpuUnits, memoryMiB, pids: pidsOfTask }),
-    ]);
+    const lease = { id: taskId, labels: { [taskLabel]: taskId } };
+    const made = tolerate(this.#grpc.unary(Leases.method.create, lease), isAlreadyThere);
+    this.#cgroups.make(this.#groupOf(taskId), { cpuUnits, memoryMiB, pids: pidsOfTask });
+    // A task that an earlier process began has containers in it already.
+    if (await made) this.#quotas.set(taskId, { cpuUnits, launching: 0 });
+    else this.#cgroups.limitCpu(this.#groupOf(taskId), cpuUnits);
   }
 
   async prepare(taskId: string, containerId: string, image: PulledImage): Promise<void> {
@@ -165,15 +173,22 @@ export class ContainerdRuntime implements Runtime {
   }
 
   async launch(spec: ContainerSpec): Promise<{ pid: number }> {
+    const quota = this.#quotas.get(spec.taskId);
+    if (quota) quota.launching++;
+    try {
+      return await this.#launch(spec);
+    } finally {
+      if (quota && --quota.launching === 0 && this.#quotas.delete(spec.taskId))
+        this.#cgroups.limitCpu(this.#groupOf(spec.taskId), quota.cpuUnits);
+    }
+  }
+
+  async #launch(spec: ContainerSpec): Promise<{ pid: number }> {
     const created = await this.#create(spec).catch((error) => {
       throw new LaunchError('create', (error as Error).message);
     });
     try {
-      const { pid } = await this.#grpc.unary(
-        Tasks.method.start,
-        { containerId: spec.id },
-        { timeoutMs: startTimeoutMs },
-      );
+      const { pid } = await this.#grpc.unary(Tasks.method.start, { containerId: spec.id }, { timeoutMs: startTimeoutMs });
       return { pid };
     } catch (error) {
       await this.#discard(spec.id, created.taskMade);
@@ -186,13 +201,11 @@ export class ContainerdRuntime implements Runtime {
     const rootfs = [...this.#rootfs.get(spec.id)!];
     const folder = join(this.#places.containers, spec.id);
     const place = (name: string) => join(folder, name);
-    await mkdir(folder, { recursive: true, mode: 0o711 });
-    const [user] = await Promise.all([
-      this.#user(spec, rootfs),
-      writeFile(place('hosts'), spec.hosts),
-      writeFile(place('resolv.conf'), spec.resolvConf),
-      writeFile(place('hostname'), `${spec.hostname}\n`),
-    ]);
+    mkdirSync(folder, { recursive: true, mode: 0o711 });
+    writeFileSync(place('hosts'), spec.hosts);
+    writeFileSync(place('resolv.conf'), spec.resolvConf);
+    writeFileSync(place('hostname'), `${spec.hostname}\n`);
+    const user = await this.#user(spec, rootfs);
     const document = ociSpec(spec, {
       user,
       cgroupPath: `${this.#groupOf(spec.taskId)}/${spec.name}`,
@@ -284,6 +297,7 @@ export class ContainerdRuntime implements Runtime {
       }),
     );
     await tolerate(this.#grpc.unary(Leases.method.delete, { id: taskId }), isNotFound);
+    this.#quotas.delete(taskId);
     await this.#cgroups.remove(this.#groupOf(taskId));
   }
 

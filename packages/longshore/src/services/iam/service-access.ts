@@ -1,13 +1,14 @@
 import type { IamContract } from './contract.ts';
 import { fault } from './faults.ts';
 import { findRoleByArn } from './lookups.ts';
-import { openSession } from './sessions.ts';
+import type { OpenSession } from './session-writer.ts';
 import type { IamState } from './state.ts';
 import { trustVerdict } from './trust.ts';
 
 /** What services of ours ask: to act as a role, and whether a caller may hand them one. `enforce` false: everyone may. */
 export function createServiceAccess(
   state: IamState,
+  openSession: OpenSession,
   region: string,
   enforce: boolean,
 ): Pick<IamContract, 'sessionFor' | 'checkPassRole' | 'roleExists'> {
@@ -33,7 +34,7 @@ export function createServiceAccess(
         tags: '{}',
         source_identity: null,
       };
-      return { roleArn, ...(await openSession(state, session, durationSeconds)) };
+      return { roleArn, ...(await openSession(session, durationSeconds)) };
     },
 
     async checkPassRole(context, roleArn, servicePrincipal) {

@@ -7,6 +7,7 @@ import { ensureLinkedRole } from './linked-roles.ts';
 import { principalArn } from './lookups.ts';
 import { iamOperations } from './operations/index.ts';
 import { createServiceAccess } from './service-access.ts';
+import { sessionWriter } from './session-writer.ts';
 import { createSessions } from './sessions.ts';
 import { createState } from './state.ts';
 import { systemKey } from './system-keys.ts';
@@ -19,6 +20,7 @@ export function iamService(parts: ServiceParts<IamTables>): Service<IamContract>
   const state = createState(parts);
   const identities = createIdentities(state);
   const gatekeeper = createGatekeeper(state, identities, enforce);
+  const openSession = sessionWriter(state);
   state.onWrite(() => gatekeeper.forget());
   return {
     definition: { name: 'iam', iamPrefix: 'iam', operations: iamOperations(state) },
@@ -30,8 +32,8 @@ export function iamService(parts: ServiceParts<IamTables>): Service<IamContract>
     controllers: [housekeeping(state, gatekeeper, log.child({ service: 'iam' }))],
     contract: {
       gatekeeper,
-      sessions: createSessions(state, gatekeeper),
-      ...createServiceAccess(state, settings.region, enforce),
+      sessions: createSessions(state, gatekeeper, openSession),
+      ...createServiceAccess(state, openSession, settings.region, enforce),
       ensureServiceLinkedRole: async (service) => principalArn(state, await ensureLinkedRole(state, service)),
       systemCredentials: (name) => systemKey(state, name),
     },

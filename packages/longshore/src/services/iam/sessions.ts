@@ -1,42 +1,18 @@
 import type { Caller, RequestContext, RequestFacts } from '../../wire/service.ts';
-import type { AssumeRoleRequest, SessionCredentials, Sessions } from './contract.ts';
+import type { AssumeRoleRequest, Sessions } from './contract.ts';
 import { roleCaller } from './credentials.ts';
 import { parseDocument } from './documents.ts';
 import { fault } from './faults.ts';
 import type { IamGatekeeper } from './gatekeeper.ts';
-import { newAccessKey, newSessionToken } from './ids.ts';
 import { defaultDocument, findPrincipal, findRoleByArn } from './lookups.ts';
 import type { PolicyKind } from './policy/decision.ts';
+import type { OpenSession } from './session-writer.ts';
 import type { IamState } from './state.ts';
-import type { PrincipalRow, SessionRow } from './tables.ts';
+import type { PrincipalRow } from './tables.ts';
 import { trustVerdict } from './trust.ts';
 
-type NewSession = Pick<SessionRow, 'principal_id' | 'session_name' | 'policies' | 'tags' | 'source_identity'>;
-type Temporary = Omit<SessionCredentials, 'roleArn'>;
-
-/** Keeps temporary credentials for `durationSeconds`. */
-export async function openSession(state: IamState, session: NewSession, durationSeconds: number): Promise<Temporary> {
-  const key = newAccessKey(state.random, 'ASIA');
-  const sessionToken = newSessionToken(state.random);
-  const now = state.clock.now();
-  const expiresAt = now + durationSeconds * 1000;
-  await state.store.transaction(({ db }) =>
-    db
-      .insertInto('iam_session')
-      .values({
-        ...session,
-        access_key_id: key.accessKeyId,
-        secret: key.secretAccessKey,
-        token: sessionToken,
-        created_at: now,
-        expires_at: expiresAt,
-      })
-      .execute(),
-  );
-  return { ...key, sessionToken, expiresAt };
-}
-
-export function createSessions(state: IamState, gatekeeper: IamGatekeeper): Sessions {
+/** What STS asks for. */
+export function createSessions(state: IamState, gatekeeper: IamGatekeeper, openSession: OpenSession): Sessions {
   return {
     async assumeRole(request, context) {
       const { caller } = context;
@@ -52,7 +28,7 @@ export function createSessions(state: IamState, gatekeeper: IamGatekeeper): Sess
         tags: JSON.stringify(request.tags),
         source_identity: request.sourceIdentity ?? null,
       };
-      const credentials = await openSession(state, session, request.durationSeconds);
+      const credentials = await openSession(session, request.durationSeconds);
       return {
         ...credentials,
         roleArn: request.roleArn,
@@ -72,7 +48,7 @@ export function createSessions(state: IamState, gatekeeper: IamGatekeeper): Sess
       // Root's sessions end within the hour (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html).
       const seconds = owner === 'root' ? Math.min(durationSeconds, 3600) : durationSeconds;
       const session = { principal_id: owner, session_name: null, policies: null, tags: '{}', source_identity: null };
-      return openSession(state, session, seconds);
+      return openSession(session, seconds);
     },
 
     async accountOf(accessKeyId) {

@@ -79,6 +79,10 @@ export function openLoadBalancer(first: LoadBalancerDocument, parts: LoadBalance
     timers.add(cancel);
   };
 
+  /** A HAProxy that was taken up knows who gets requests; who does goes on, until a check says otherwise. */
+  const takenUp = (groupArn: string, name: string): 'healthy' | undefined =>
+    document === first && actual?.get(backendName(groupArn))?.get(name) ? 'healthy' : undefined;
+
   const keep = (): void => {
     const next = new Map<string, Target>();
     for (const group of document.targetGroups) {
@@ -113,7 +117,7 @@ export function openLoadBalancer(first: LoadBalancerDocument, parts: LoadBalance
         }
         watch?.change(group.healthCheck);
         watch ??= watchTarget(
-          firstHealth(group.healthCheck, old ? undefined : one.knownState),
+          firstHealth(group.healthCheck, old ? undefined : (one.knownState ?? takenUp(group.arn, name))),
           group.healthCheck,
           (how) => runCheck(`${folder}/check.sock`, one, how),
           clock,
@@ -176,22 +180,24 @@ export function openLoadBalancer(first: LoadBalancerDocument, parts: LoadBalance
       );
       // First who comes, then who goes, so that there is always somebody.
       for (const { name, address, port, ready } of want.values()) {
-        if (!have.has(name)) {
-          await say(
-            `add server ${backend}/${name} ${address}:${port} id ${serverId(name)}${serverWords(group)}`,
-            /registered/,
-          );
+        const added = !have.has(name);
+        if (added) {
+          const command = `add server ${backend}/${name} ${address}:${port} id ${serverId(name)}${serverWords(group)}`;
+          await say(command, /registered/);
           have.set(name, false);
+          await sayToOld(command);
         }
         if (ready && have.get(name) !== true) {
           await say(`set server ${backend}/${name} state ready`);
           have.set(name, true);
+          await sayToOld(`set server ${backend}/${name} state ready`);
         }
       }
       for (const [name, ready] of [...have]) {
         if (ready && !want.get(name)?.ready) {
           await say(`set server ${backend}/${name} state maint`);
           have.set(name, false);
+          await sayToOld(`set server ${backend}/${name} state maint`);
         }
         if (want.has(name) || draining.has(name)) continue;
         const answer = await haproxy.command(
@@ -210,6 +216,14 @@ export function openLoadBalancer(first: LoadBalancerDocument, parts: LoadBalance
     // The picture of the worker was wrong: read it anew next time.
     actual = undefined;
     throw new Error(`HAProxy answers ${JSON.stringify(answer)} to ${JSON.stringify(command)}.`);
+  };
+
+  /**
+   * Workers that finish what they have follow too: a connection that idled while HAProxy reloaded may bring one more request
+   * much later, when the servers of that time are gone.
+   */
+  const sayToOld = async (command: string): Promise<void> => {
+    for (const worker of await haproxy.oldWorkers()) await haproxy.commandTo(worker, command).catch(() => '');
   };
 
   const sessions = (statistics: string): number =>
@@ -335,10 +349,12 @@ export function openLoadBalancer(first: LoadBalancerDocument, parts: LoadBalance
   };
 
   return {
-    apply(next) {
+    async apply(next) {
+      if (targets.size === 0 && next === first && (await haproxy.running()))
+        actual = await readActual().catch(() => undefined);
       document = next;
       keep();
-      return reconcile();
+      await reconcile();
     },
     observation,
     reached() {

@@ -129,7 +129,7 @@ export interface Answer {
 
 export function get(url: string, options: { agent?: Agent; headers?: Record<string, string> } = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const sent = request(url, { ...options, timeout: 5_000 }, (response) => {
+    const sent = request(url, { agent: false, ...options, timeout: 5_000 }, (response) => {
       let body = '';
       response.setEncoding('utf8').on('data', (text) => {
         body += text;

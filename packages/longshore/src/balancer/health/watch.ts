@@ -10,8 +10,9 @@ export interface Watch {
   end(): void;
 }
 
-/** A new target is checked again after this, then after twice as long, and so on up to the interval. */
-const firstRetryMs = 100;
+/** A new target is checked again after this, then after twice as long, and so on up to `lastRetryMs`. */
+const firstRetryMs = 50;
+const lastRetryMs = 400;
 
 export function watchTarget(
   start: Health,
@@ -27,8 +28,12 @@ export function watchTarget(
   let retryMs = firstRetryMs;
   let countedAt = Number.NEGATIVE_INFINITY;
 
+  let busy = false;
+
   const round = async (): Promise<void> => {
+    busy = true;
     const result = await check(how);
+    busy = false;
     if (ended) return;
     if (!result) {
       cancel = clock.after(firstRetryMs, () => void round());
@@ -42,7 +47,7 @@ export function watchTarget(
     let delay = intervalMs;
     if (health.state === 'initial') {
       delay = Math.min(retryMs, intervalMs);
-      retryMs *= 2;
+      retryMs = Math.min(retryMs * 2, lastRetryMs);
     }
     cancel = clock.after(delay, () => void round());
     if (before.state !== health.state || before.reason !== health.reason || before.description !== health.description)
@@ -53,7 +58,11 @@ export function watchTarget(
   return {
     health: () => health,
     change: (check) => {
+      const sooner = check.intervalSeconds < how.intervalSeconds;
       how = check;
+      if (!sooner || busy || ended || health.state === 'unavailable') return;
+      cancel?.();
+      cancel = clock.after(how.intervalSeconds * 1000, () => void round());
     },
     end: () => {
       ended = true;

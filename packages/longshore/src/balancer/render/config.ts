@@ -151,14 +151,13 @@ function defaults({ attributes }: LoadBalancerDocument, { folder }: RenderOption
     ].map(indent),
     '',
     'backend nothing',
-    ...unavailable(folder).map(indent),
+    indent(unavailable(folder)),
     '',
   ];
 }
 
-const unavailable = (folder: string): string[] => [
-  `http-request return status 503 content-type text/html hdr Server awselb/2.0 file ${folder}/503.html if { nbsrv lt 1 }`,
-];
+const unavailable = (folder: string): string =>
+  `http-request return status 503 content-type text/html hdr Server awselb/2.0 file ${folder}/503.html`;
 
 function frontendLines({ attributes }: LoadBalancerDocument, port: number, _options: RenderOptions): string[] {
   const client = attributes['routing.http.xff_client_port.enabled'] === 'true' ? '%[src]:%[src_port]' : '%[src]';
@@ -192,7 +191,8 @@ function backend(group: TargetGroupDocument, servers: readonly Server[], { folde
     `backend ${backendName(group.arn)}`,
     ...[
       `balance ${algorithms[group.attributes['load_balancing.algorithm.type'] ?? 'round_robin'] ?? 'roundrobin'}`,
-      ...unavailable(folder),
+      // A worker that is stopping counts none of its servers, though they serve what it still has.
+      `${unavailable(folder)} if { nbsrv lt 1 } !{ stopping }`,
       ...servers.map(
         ({ name, address, port, ready }) =>
           `server ${name} ${address}:${port} id ${serverId(name)}${serverWords(group)}${ready ? '' : ' disabled'}`,

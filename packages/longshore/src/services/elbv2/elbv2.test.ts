@@ -127,6 +127,7 @@ test('targets of a group that no load balancer serves are unused, and vanish at 
   await bench.call('DeleteLoadBalancer', { LoadBalancerArn: arn });
   assert.deepEqual(await contract.health(groupArn), [], 'what drained is forgotten with the load balancer');
   await register();
+  await contract.observed([saw(arn, [{ targetGroupArn: groupArn, ...target, state: 'healthy' }])]);
   const { TargetHealthDescriptions } = await bench.call('DescribeTargetHealth', { TargetGroupArn: groupArn });
   assert.deepEqual(TargetHealthDescriptions[0].TargetHealth, {
     State: 'unused',

@@ -16,7 +16,9 @@ export async function takeObservations(
   const news = observations.flatMap((observation): LoadBalancerObservation[] => {
     const row = known.loadBalancers.get(observation.arn);
     if (!row) return [];
-    const targets = observation.targets.filter((target) => targetDiffers(known.target(target), target));
+    const targets = observation.targets.filter(
+      (target) => known.uses(observation.arn, target) && targetDiffers(known.target(target), target),
+    );
     return targets.length > 0 || stateDiffers(row, observation) ? [{ ...observation, targets }] : [];
   });
   if (news.length === 0) return;
@@ -28,23 +30,24 @@ export async function takeObservations(
 async function readKnown(parts: Elbv2Parts, observations: readonly LoadBalancerObservation[]) {
   const { db } = parts.store;
   const groups = [...new Set(observations.flatMap(({ targets }) => targets.map((target) => target.targetGroupArn)))];
-  const [loadBalancers, targets] = await Promise.all([
+  const arns = observations.map(({ arn }) => arn);
+  const [loadBalancers, uses, targets] = await Promise.all([
+    db.selectFrom('elbv2_load_balancers').selectAll().where('arn', 'in', arns).execute(),
     db
-      .selectFrom('elbv2_load_balancers')
-      .selectAll()
-      .where(
-        'arn',
-        'in',
-        observations.map(({ arn }) => arn),
-      )
+      .selectFrom('elbv2_rule_target_groups')
+      .select(['loadBalancerArn', 'targetGroupArn'])
+      .where('loadBalancerArn', 'in', arns)
       .execute(),
     groups.length === 0
       ? []
       : db.selectFrom('elbv2_targets').selectAll().where('targetGroupArn', 'in', groups).execute(),
   ]);
+  const used = new Set(uses.map((use) => `${use.loadBalancerArn} ${use.targetGroupArn}`));
   const byKey = new Map(targets.map((row) => [keyOf(row), row]));
   return {
     loadBalancers: new Map(loadBalancers.map((row) => [row.arn, row])),
+    /** Whether the load balancer still forwards to the target's group: what it saw before says nothing of now. */
+    uses: (arn: string, target: TargetObservation) => used.has(`${arn} ${target.targetGroupArn}`),
     target: (target: TargetObservation) => byKey.get(keyOf(target)),
   };
 }

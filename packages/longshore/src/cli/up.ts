@@ -211,9 +211,8 @@ function onStopSignals(settings: Settings, stop: () => Promise<void>): { under()
     }
     stopping = true;
     const again = settings.dataDir === defaultDataDir ? '' : ` --data-dir ${settings.dataDir}`;
-    say(
-      `\nStopping. ${settings.runtime === 'containerd' ? 'Tasks and load balancers keep running; ' : ''}${signal === 'SIGINT' ? 'Ctrl-C again forces.' : ''}`,
-    );
+    const keep = settings.runtime === 'containerd' ? ' Tasks and load balancers keep running.' : '';
+    say(`\nStopping.${keep}${signal === 'SIGINT' ? ' Ctrl-C again forces.' : ''}`);
     const bound = setTimeout(() => {
       say('Stopping took too long; ended.');
       process.exit(1);

@@ -4,8 +4,7 @@ number=$(echo "$VERSION" | busybox tr -cd 0-9)
 shift "$(busybox expr \( "${number:-1}" + 5 \) % 6)"
 host=$(busybox hostname)
 address=$(busybox ip -4 -o addr show scope global 2>/dev/null | busybox awk '{sub("/.*", "", $4); print $4; exit}')
-printf 'Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\n\r\n'
-busybox cat <<HTML
+page=$(busybox cat <<HTML
 <!doctype html>
 <html lang="en">
 <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -29,3 +28,5 @@ busybox cat <<HTML
 </main>
 </html>
 HTML
+)
+printf 'Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\nContent-Length: %s\r\n\r\n%s' "${#page}" "$page"

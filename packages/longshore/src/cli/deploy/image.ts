@@ -53,8 +53,10 @@ export async function build(
   }
   const earlier = await localId(builder, image);
   const buildArgs = buildArguments.flatMap((each) => ['--build-arg', each]);
+  // Debian 12's buildah finds a cached layer for `ENV X=${ARG}` whatever the argument is.
+  const cached = buildArgs.length === 0 ? ['--layers'] : [];
   // chroot isolation shares the machine's network, so RUN steps need no CNI plugins.
-  const args = builder.name === 'buildah' ? ['bud', '--isolation', 'chroot', '--layers'] : ['build'];
+  const args = builder.name === 'buildah' ? ['bud', '--isolation', 'chroot', ...cached] : ['build'];
   await stream(builder.path, [...args, ...buildArgs, '-t', image, folder], tell);
   // The image of an earlier deployment has lost its name to this one; without this, every deployment would leave one behind.
   if (earlier && earlier !== (await localId(builder, image)))

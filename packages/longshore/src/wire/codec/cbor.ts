@@ -87,7 +87,7 @@ class CborReader {
 
   private slice(length: number | bigint): Uint8Array {
     const start = this.take(Number(length));
-    return this.bytes.slice(start, this.offset);
+    return new Uint8Array(this.bytes.subarray(start, this.offset));
   }
 
   private chunks(major: number): Uint8Array[] {

@@ -1,3 +1,5 @@
+import { overcommit } from '../../protocol/fargate.ts';
+
 /** What a task asks of the machine. */
 export interface Demand {
   readonly taskId: string;
@@ -10,7 +12,10 @@ export interface Capacity {
   readonly memoryMiB: number;
 }
 
-/** Sets the machine's resources aside for tasks, first come, first served: what does not fit waits, and what comes after it too. */
+/**
+ * Sets the machine's resources, as often over as `overcommit` says, aside for tasks, first come, first served: what does not
+ * fit waits, and what comes after it too. No task gets more than the machine has.
+ */
 export class Admission {
   readonly #total: Capacity;
   readonly #held = new Map<string, Demand>();
@@ -56,6 +61,6 @@ export class Admission {
       cpu += held.cpuUnits;
       memory += held.memoryMiB;
     }
-    return cpu <= this.#total.cpuUnits && memory <= this.#total.memoryMiB;
+    return cpu <= this.#total.cpuUnits * overcommit.cpu && memory <= this.#total.memoryMiB * overcommit.memory;
   }
 }

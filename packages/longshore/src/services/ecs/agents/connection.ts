@@ -7,6 +7,8 @@ import type { Envelope } from '../../../protocol/payload.ts';
 /** Beats come well inside the 60 s after which an agent closes a silent session. */
 const heartbeatMs = 30_000;
 const heartbeatJitterMs = 15_000;
+/** An agent that says nothing for this long, though it is to answer every beat, is gone. */
+const silentMs = 120_000;
 const firstResendMs = 2_000;
 const longestResendMs = 30_000;
 const mostResends = 8;
@@ -49,6 +51,7 @@ export function openConnection(
   const pending = new Map<string, Pending>();
   let cancelBeat = () => {};
   let closed = false;
+  let heardAt = clock.now();
 
   const connection: Connection = {
     ...who,
@@ -102,10 +105,17 @@ export function openConnection(
   }
   function beat() {
     cancelBeat = clock.after(heartbeatMs + random.fraction() * heartbeatJitterMs, () => {
+      if (clock.now() - heardAt > silentMs) {
+        log.warn({ ...who }, 'the agent is silent: its session is ended');
+        return socket.terminate();
+      }
       connection.send('HeartbeatMessage', { healthy: true, messageId: random.uuid() });
       beat();
     });
   }
+  socket.on('message', () => {
+    heardAt = clock.now();
+  });
   socket.on('close', end);
   beat();
   return connection;

@@ -23,6 +23,8 @@ export const tcsPath = '/ecs/tcs';
 
 const maxFrame = 4 * 1024 * 1024;
 const refreshEveryMs = 60_000;
+const firstRetryMs = 1_000;
+const longestRetryMs = 60_000;
 
 type AgentMessage = Envelope<{ readonly messageId?: string }>;
 
@@ -41,7 +43,7 @@ export interface AgentGateway {
   readonly controller: Controller;
   /**
    * Tells the tasks' agents what is desired of them now. Resolves when it is on its way; where an agent is away, it is told
-   * when it connects again. Throws what IAM says where a role of a task can't be assumed.
+   * when it connects again. What can't be sent, e.g. because a role can't be assumed, is tried again.
    */
   dispatch(taskArns: readonly string[]): Promise<void>;
   connected(instanceArn: string): boolean;
@@ -115,16 +117,26 @@ export function agentGateway(
       : !['DEPROVISIONING', 'STOPPED'].includes(row.lastStatus) &&
         (row.targets === 'none' || row.targets === 'waiting' || row.targets === 'gone');
 
-  async function dispatch(taskArns: readonly string[]): Promise<void> {
+  async function dispatch(taskArns: readonly string[], retryMs = firstRetryMs): Promise<void> {
     if (taskArns.length === 0) return;
     const rows = await store.db.selectFrom('ecsTasks').selectAll().where('arn', 'in', taskArns).execute();
     const byInstance = Map.groupBy(rows.filter(mustSend), (row) => row.instanceArn ?? '');
     await Promise.all(
       [...byInstance].map(async ([arn, mine]) => {
         const connection = connections.get(arn);
-        if (connection) await sendTasks(connection, mine);
+        if (connection) await sendTasks(connection, mine).catch((error: unknown) => sendLater(mine, error, retryMs));
       }),
     );
+  }
+
+  /** A document that could not be composed, or a role that could not be assumed, may be mended: it is tried again, ever less often. */
+  function sendLater(rows: readonly TaskRow[], error: unknown, retryMs: number): void {
+    const tasks = rows.map((row) => row.arn);
+    log.error({ err: error, tasks, retryMs }, 'tasks could not be sent to their agent');
+    clock.after(retryMs, () => {
+      if (stopped) return;
+      dispatch(tasks, Math.min(retryMs * 2, longestRetryMs)).catch((again: unknown) => sendLater(rows, again, retryMs));
+    });
   }
 
   async function sendCredentials(connection: Connection, rows: readonly TaskRow[]): Promise<void> {
@@ -189,9 +201,7 @@ export function agentGateway(
         rows.filter((row) => !mustSend(row)),
       );
     for (const row of rows.filter(mustSend)) {
-      await sendTasks(connection, [row]).catch((error: unknown) =>
-        log.error({ err: error, task: row.arn }, 'a task could not be sent to its agent'),
-      );
+      await sendTasks(connection, [row]).catch((error: unknown) => sendLater([row], error, firstRetryMs));
     }
   }
 
@@ -362,7 +372,7 @@ export function agentGateway(
   }
 
   return {
-    dispatch,
+    dispatch: (taskArns) => dispatch(taskArns),
     connected: (arn) => connections.has(arn),
     upgrades: [
       {

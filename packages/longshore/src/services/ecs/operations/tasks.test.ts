@@ -3,12 +3,18 @@ import { after, before, test } from 'node:test';
 import { DescribeNetworkInterfacesCommand } from '@aws-sdk/client-ec2';
 import {
   DescribeTasksCommand,
+  ECSClient,
   ListTasksCommand,
   RunTaskCommand,
   type RunTaskCommandInput,
   StopTaskCommand,
 } from '@aws-sdk/client-ecs';
-import { CreateRoleCommand } from '@aws-sdk/client-iam';
+import {
+  CreateAccessKeyCommand,
+  CreateRoleCommand,
+  CreateUserCommand,
+  PutUserPolicyCommand,
+} from '@aws-sdk/client-iam';
 import type { PayloadMessage } from '../../../protocol/payload.ts';
 import { joinAgent, obedient, type TestAgent } from '../agents/agent.testing.ts';
 import { accountId, type EcsBench, eventually, openEcs, region } from '../ecs.testing.ts';
@@ -208,4 +214,40 @@ test('lists are filtered', async () => {
   assert.deepEqual(await list({ startedBy: 'lister' }), [arn]);
   assert.deepEqual(await list({ family: 'listed' }), [arn]);
   assert.deepEqual(await list({ family: 'listed', desiredStatus: 'STOPPED' }), []);
+});
+
+test('a caller must be allowed to pass the roles, and a role must trust ECS', async () => {
+  const { iam } = bench;
+  await iam.send(new CreateUserCommand({ UserName: 'runner' }));
+  const allow = (...statements: object[]) => JSON.stringify({ Version: '2012-10-17', Statement: statements });
+  await iam.send(
+    new PutUserPolicyCommand({
+      UserName: 'runner',
+      PolicyName: 'p',
+      PolicyDocument: allow({ Effect: 'Allow', Action: 'ecs:*', Resource: '*' }),
+    }),
+  );
+  const { AccessKey } = await iam.send(new CreateAccessKeyCommand({ UserName: 'runner' }));
+  const credentials = { accessKeyId: AccessKey?.AccessKeyId ?? '', secretAccessKey: AccessKey?.SecretAccessKey ?? '' };
+  const runner = new ECSClient({ endpoint: bench.endpoint, region, credentials, maxAttempts: 1 });
+  const trusting = (Service: string) => allow({ Effect: 'Allow', Principal: { Service }, Action: 'sts:AssumeRole' });
+  const role = await iam.send(
+    new CreateRoleCommand({ RoleName: 'passed', AssumeRolePolicyDocument: trusting('ecs-tasks.amazonaws.com') }),
+  );
+  const other = await iam.send(
+    new CreateRoleCommand({ RoleName: 'not-for-ecs', AssumeRolePolicyDocument: trusting('lambda.amazonaws.com') }),
+  );
+  const networkConfiguration = { awsvpcConfiguration: { subnets: [bench.subnetIds[0] ?? ''] } };
+  try {
+    const taskDefinition = await bench.define('passing', { taskRoleArn: role.Role?.Arn });
+    await assert.rejects(
+      runner.send(new RunTaskCommand({ taskDefinition, networkConfiguration })),
+      (error: Error) => error.name === 'AccessDeniedException' && error.message.includes('iam:PassRole'),
+    );
+    assert.equal((await run(taskDefinition)).tasks?.length, 1);
+    const distrusted = await bench.define('distrusted', { taskRoleArn: other.Role?.Arn });
+    await assert.rejects(run(distrusted), { name: 'ClientException', message: /^ECS was unable to assume the role/ });
+  } finally {
+    runner.destroy();
+  }
 });

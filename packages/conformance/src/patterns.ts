@@ -68,7 +68,8 @@ export function* hostileTexts(pattern: string): Generator<string> {
   ])) {
     for (const unit of units) {
       for (const length of [64, longest]) {
-        yield `${prefix}${unit.repeat(Math.ceil(length / unit.length))}`.slice(0, length - 2) + '\n!';
+        const text = `${prefix}${unit.repeat(Math.ceil(length / unit.length))}`;
+        yield `${text.slice(0, length - 2)}\n!`;
       }
     }
   }

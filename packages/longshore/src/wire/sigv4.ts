@@ -1,4 +1,4 @@
-import { createHash, createHmac, hash, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { Fault } from './fault.ts';
 
@@ -157,19 +157,21 @@ export function verifySignature(
 
 /** Keys derived from secrets, kept for as long as they are used: four HMACs saved on every request. */
 export class SigningKeys {
-  private readonly keys = new Map<string, Buffer>();
+  private readonly keys = new Map<string, KeyObject>();
   private readonly limit: number;
 
   constructor(limit = 1000) {
     this.limit = limit;
   }
 
-  key(secret: string, { date, region, service }: Pick<Signature, 'date' | 'region' | 'service'>): Buffer {
+  key(secret: string, { date, region, service }: Pick<Signature, 'date' | 'region' | 'service'>): KeyObject {
     const name = `${secret}\n${date}\n${region}\n${service}`;
     const known = this.keys.get(name);
     if (known) return known;
-    let key: Buffer = Buffer.from(`AWS4${secret}`);
-    for (const part of [date, region, service, 'aws4_request']) key = createHmac('sha256', key).update(part).digest();
+    let bytes: Buffer = Buffer.from(`AWS4${secret}`);
+    for (const part of [date, region, service, 'aws4_request'])
+      bytes = createHmac('sha256', bytes).update(part).digest();
+    const key = createSecretKey(bytes);
     if (this.keys.size >= this.limit) this.keys.delete(this.keys.keys().next().value!);
     this.keys.set(name, key);
     return key;
@@ -216,7 +218,7 @@ function payloadHash({ headers, body }: SignedRequest, signature: Signature): st
   const stated = single(headers['x-amz-content-sha256']);
   if (stated === 'UNSIGNED-PAYLOAD' || stated?.startsWith('STREAMING-')) return stated;
   if (signature.presigned && signature.service === 's3') return 'UNSIGNED-PAYLOAD';
-  const actual = body && body.length > 0 ? createHash('sha256').update(body).digest('hex') : emptyHash;
+  const actual = body && body.length > 0 ? hash('sha256', body, 'hex') : emptyHash;
   if (stated !== undefined && stated !== actual) {
     throw new Fault(
       signature.service === 's3' ? 'XAmzContentSHA256Mismatch' : 'InvalidSignatureException',

@@ -62,7 +62,7 @@ describe('validation', () => {
     assert.equal(matches(String.raw`[\w+=,.@\:-]*`, 'a:b'), true);
     assert.equal(matches(String.raw`\p{Print}+`, 'abc'), true);
     assert.equal(matches(String.raw`\p{Print}+`, 'ü'), false);
-    assert.equal(compilePattern(String.raw`[a-z&&[^b]]`), undefined);
+    assert.equal(compilePattern('[a-z&&[^b]]'), undefined);
     assert.equal(compilePattern('('), undefined);
   });
 });

@@ -180,24 +180,22 @@ export function openLoadBalancer(first: LoadBalancerDocument, parts: LoadBalance
       );
       // First who comes, then who goes, so that there is always somebody.
       for (const { name, address, port, ready } of want.values()) {
-        const added = !have.has(name);
-        if (added) {
-          const command = `add server ${backend}/${name} ${address}:${port} id ${serverId(name)}${serverWords(group)}`;
-          await say(command, /registered/);
+        if (!have.has(name)) {
+          await say(
+            `add server ${backend}/${name} ${address}:${port} id ${serverId(name)}${serverWords(group)}`,
+            /registered/,
+          );
           have.set(name, false);
-          await sayToOld(command);
         }
         if (ready && have.get(name) !== true) {
           await say(`set server ${backend}/${name} state ready`);
           have.set(name, true);
-          await sayToOld(`set server ${backend}/${name} state ready`);
         }
       }
       for (const [name, ready] of [...have]) {
         if (ready && !want.get(name)?.ready) {
           await say(`set server ${backend}/${name} state maint`);
           have.set(name, false);
-          await sayToOld(`set server ${backend}/${name} state maint`);
         }
         if (want.has(name) || draining.has(name)) continue;
         const answer = await haproxy.command(
@@ -218,19 +216,21 @@ export function openLoadBalancer(first: LoadBalancerDocument, parts: LoadBalance
     throw new Error(`HAProxy answers ${JSON.stringify(answer)} to ${JSON.stringify(command)}.`);
   };
 
-  /**
-   * Workers that finish what they have follow too: a connection that idled while HAProxy reloaded may bring one more request
-   * much later, when the servers of that time are gone.
-   */
-  const sayToOld = async (command: string): Promise<void> => {
-    for (const worker of await haproxy.oldWorkers()) await haproxy.commandTo(worker, command).catch(() => '');
-  };
-
   const sessions = (statistics: string): number =>
     statistics
       .split('\n')
       .filter((line) => line !== '' && !line.startsWith('#'))
       .reduce((sum, line) => sum + Number(line.split(',')[4] ?? 0) + Number(line.split(',')[2] || 0), 0);
+
+  /** Ends a server's sessions in a worker that finishes, where only single sessions can be ended. */
+  const cut = async (worker: number, backend: string, server: string): Promise<void> => {
+    const list = await haproxy.commandTo(worker, 'show sess').catch(() => '');
+    for (const line of list.split('\n')) {
+      const session = /^(0x[0-9a-f]+):/.exec(line)?.[1];
+      if (!session || !line.includes(` be=${backend} `) || !line.includes(` srv=${server} `)) continue;
+      await haproxy.commandTo(worker, `shutdown session ${session}`).catch(() => '');
+    }
+  };
 
   /** Draining targets: done when no worker has a session of theirs, or when the delay is over. */
   const drain = async (): Promise<void> => {
@@ -244,8 +244,7 @@ export function openLoadBalancer(first: LoadBalancerDocument, parts: LoadBalance
       const over = clock.now() >= (target.drainUntil ?? 0);
       if (over) {
         if (here) await haproxy.command(`shutdown sessions server ${server}`);
-        for (const worker of workers)
-          await haproxy.commandTo(worker, `shutdown sessions server ${server}`).catch(() => '');
+        for (const worker of workers) await cut(worker, backendName(target.group.arn), target.name);
       } else {
         let left = here ? sessions(await haproxy.command(question)) : 0;
         for (const worker of workers) left += sessions(await haproxy.commandTo(worker, question).catch(() => ''));

@@ -146,13 +146,13 @@ export function haproxyProcess(folder: string, namespacePath?: () => string): Ha
     command: (commands) => ask(file('admin.sock'), commands),
 
     async oldWorkers() {
-      const answer = await ask(file('master.sock'), 'show proc', 1_000).catch(() => '');
+      const answer = await ask(file('master.sock'), 'show proc;quit', 1_000).catch(() => '');
       const old = answer.slice(answer.indexOf('# old workers')).split('# programs')[0] ?? '';
       return answer.includes('# old workers')
         ? [...old.matchAll(/^(\d+)\s+worker/gm)].map((match) => Number(match[1]))
         : [];
     },
-    commandTo: (worker, commands) => ask(file('master.sock'), `@!${worker} ${commands}`),
+    commandTo: (worker, commands) => ask(file('master.sock'), `@!${worker} ${commands};quit`, 1_000),
     onExit: (listener) => listeners.push(listener),
 
     async end() {

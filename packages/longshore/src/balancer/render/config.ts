@@ -75,7 +75,10 @@ export function renderConfig(
     problems.push(...rules.problems);
     return [
       `frontend listener-${Number(listener.port)}`,
-      ...[...frontendLines(loadBalancer, listener.port, options), ...rules.lines].map(indent),
+      ...[...frontendLines(loadBalancer, listener.port), ...rules.lines].map(indent),
+      '',
+      `backend next-${Number(listener.port)}`,
+      indent(`server worker abns@next-${Number(listener.port)} send-proxy-v2`),
       '',
     ];
   });
@@ -159,32 +162,40 @@ function defaults({ attributes }: LoadBalancerDocument, { folder }: RenderOption
 const unavailable = (folder: string): string =>
   `http-request return status 503 content-type text/html hdr Server awselb/2.0 file ${folder}/503.html`;
 
-function frontendLines({ attributes }: LoadBalancerDocument, port: number, _options: RenderOptions): string[] {
+function frontendLines({ attributes }: LoadBalancerDocument, port: number): string[] {
   const client = attributes['routing.http.xff_client_port.enabled'] === 'true' ? '%[src]:%[src_port]' : '%[src]';
   const forwarded: Readonly<Record<string, string[]>> = {
     append: [
       `http-request set-var-fmt(txn.xff) '%[req.fhdr(x-forwarded-for)], ${client}' if { req.fhdr(x-forwarded-for) -m found }`,
       `http-request set-var-fmt(txn.xff) '${client}' if !{ req.fhdr(x-forwarded-for) -m found }`,
-      'http-request set-header X-Forwarded-For %[var(txn.xff)]',
+      `http-request set-header X-Forwarded-For %[var(txn.xff)] ${unlessNext}`,
     ],
     preserve: [],
-    remove: ['http-request del-header X-Forwarded-For'],
+    remove: [`http-request del-header X-Forwarded-For ${unlessNext}`],
   };
   const root = '1-%[var(txn.time),lower]-%[uuid,field(1,-)]%[uuid,field(5,-)]%[uuid,field(2,-)]';
   return [
     `bind 0.0.0.0:${Number(port)}`,
+    `bind abns@next-${Number(port)} accept-proxy`,
     `tcp-request connection expect-proxy layer4 if { src ${frontDoorAddress} }`,
+    // A connection that idled through a reload may bring one more request to a worker that knows only the servers and rules
+    // of its own time, and can't be told others: it hands the request to the worker that serves now.
+    'http-request set-var(txn.next) bool(true) if { stopping }',
+    'http-request set-var(txn.rule) int(-1) if { var(txn.next) -m found }',
+    `use_backend next-${Number(port)} if { var(txn.next) -m found }`,
     // What is not safe to say twice is never said twice once a target has it.
     'http-request disable-l7-retry if !METH_GET !{ method HEAD OPTIONS }',
     ...(forwarded[attributes['routing.http.xff_header_processing.mode'] ?? 'append'] ?? []),
-    `http-request set-header X-Forwarded-Port ${Number(port)}`,
-    'http-request set-header X-Forwarded-Proto http',
+    `http-request set-header X-Forwarded-Port ${Number(port)} ${unlessNext}`,
+    `http-request set-header X-Forwarded-Proto http ${unlessNext}`,
     'http-request set-var-fmt(txn.time) %{+X}Ts',
     `http-request set-var-fmt(txn.trace) 'Self=${root};%[req.fhdr(x-amzn-trace-id)]' if { req.fhdr(x-amzn-trace-id) -m found }`,
     `http-request set-var-fmt(txn.trace) 'Root=${root}' if !{ req.fhdr(x-amzn-trace-id) -m found }`,
-    'http-request set-header X-Amzn-Trace-Id %[var(txn.trace)]',
+    `http-request set-header X-Amzn-Trace-Id %[var(txn.trace)] ${unlessNext}`,
   ];
 }
+
+const unlessNext = 'if !{ var(txn.next) -m found }';
 
 function backend(group: TargetGroupDocument, servers: readonly Server[], { folder }: RenderOptions): string[] {
   return [

@@ -9,6 +9,7 @@ import {
 } from '@aws-sdk/client-ecs';
 import { CreateRoleCommand } from '@aws-sdk/client-iam';
 import { WebSocket } from 'ws';
+import { sign } from '../../../node/session/sigv4.ts';
 import type { DocumentMessage } from '../../../protocol/documents.ts';
 import type {
   IAMRoleCredentialsMessage,
@@ -16,7 +17,7 @@ import type {
   TaskManifestMessage,
   TaskStopVerificationAck,
 } from '../../../protocol/payload.ts';
-import { type EcsBench, eventually, openEcs } from '../ecs.testing.ts';
+import { type EcsBench, eventually, openEcs, region } from '../ecs.testing.ts';
 import { joinAgent, TestAgent } from './agent.testing.ts';
 
 let bench: EcsBench;
@@ -205,4 +206,35 @@ test('who is not known is turned away with the name of the error', async () => {
     unsigned.on('error', () => undefined);
   });
   assert.ok(status === 403 || status === 400, String(status));
+});
+
+test('telemetry is acknowledged, with header lines before it or without, and health reaches the task', async () => {
+  const agent = await join();
+  const arn = await run(await bench.define('telemetry'));
+  await eventually('RUNNING', async () => (await bench.task(arn)).lastStatus === 'RUNNING');
+  const url = new URL(`${bench.endpoint}/ecs/tcs/ws`);
+  url.searchParams.set('cluster', 'longshore-fargate');
+  url.searchParams.set('containerInstance', agent.arn);
+  const headers = sign({ method: 'GET', url, headers: {} }, bench.nodeCredentials, {
+    service: 'ecs',
+    region,
+    now: Date.now(),
+  });
+  url.protocol = 'ws:';
+  const socket = new WebSocket(url, { headers });
+  const answers: string[] = [];
+  try {
+    socket.on('message', (data) => answers.push(JSON.parse(data.toString()).type));
+    await new Promise((resolve, reject) => socket.on('open', resolve).on('error', reject));
+    const tasks = [{ taskArn: arn, containers: [{ containerName: 'app', healthStatus: 'HEALTHY', statusSince: 1 }] }];
+    socket.send(
+      `Host: x\r\nX-Amz-Date: y\r\n\r\n${JSON.stringify({ type: 'PublishHealthRequest', message: { tasks, timestamp: 1 } })}`,
+    );
+    socket.send(JSON.stringify({ type: 'PublishMetricsRequest', message: { timestamp: 1 } }));
+    await eventually('both answers', () => answers.length === 2);
+    assert.deepEqual(answers, ['AckPublishHealth', 'AckPublishMetric']);
+    await eventually('the health', async () => (await bench.task(arn)).healthStatus === 'HEALTHY');
+  } finally {
+    socket.terminate();
+  }
 });

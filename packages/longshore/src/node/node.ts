@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Names } from '../dns/names.ts';
+import { fargateCluster, overcommit } from '../protocol/fargate.ts';
 import type { Networks } from './network/networks.ts';
 import type { Runtime } from './runtime/runtime.ts';
 import { AwsClient, ecs } from './session/aws-client.ts';
@@ -36,6 +37,12 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
+/** A machine of Fargate's is promised several times over, as the server places by it; any other only once. */
+function promised({ cluster }: NodeSettings, { cpuUnits, memoryMiB }: MachineResources): MachineResources {
+  if (cluster !== fargateCluster) return { cpuUnits, memoryMiB };
+  return { cpuUnits: cpuUnits * overcommit.cpu, memoryMiB: memoryMiB * overcommit.memory };
+}
+
 /** Puts a node together and starts it: what is on the machine is taken up before the control plane is spoken to. */
 export async function runNode(parts: NodeParts): Promise<RunningNode> {
   const { settings, runtime, networks, balancer, names, http, resources, clock, random, log } = parts;
@@ -57,7 +64,8 @@ export async function runNode(parts: NodeParts): Promise<RunningNode> {
     stateDir: settings.stateDir,
     endpoint: settings.endpoint,
     credentials: settings.credentials,
-    capacity: resources,
+    capacity: promised(settings, resources),
+    machineCapacity: resources,
     machine: { resolvConf: await readFile('/etc/resolv.conf', 'utf8').catch(() => ''), machineName: hostname() },
     runtime,
     networks,

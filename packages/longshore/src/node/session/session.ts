@@ -50,6 +50,7 @@ export class Session {
   readonly #timelineFile: string;
   readonly #ended = new AbortController();
   #timeline = 0;
+  #noting: Promise<void> | undefined;
   #endpoint: { readonly url: string; readonly until: number } | undefined;
   #observations: readonly LoadBalancerObservation[] = [];
 
@@ -86,6 +87,7 @@ export class Session {
   async stop(): Promise<void> {
     this.#ended.abort(new Error('the node ends'));
     await this.#acs.stop();
+    await this.#noting;
   }
 
   async #target(first: boolean): Promise<URL> {
@@ -198,8 +200,18 @@ export class Session {
   #sawTimeline(timeline: number): void {
     if (!(timeline > this.#timeline)) return;
     this.#timeline = timeline;
-    writeJson(this.#timelineFile, { timeline }).catch((error) =>
-      this.#parts.log.warn({ error: String(error) }, 'could not note the timeline'),
-    );
+    // One write at a time; what was seen meanwhile is written by the next.
+    this.#noting ??= this.#noteTimeline().finally(() => {
+      this.#noting = undefined;
+    });
+  }
+
+  async #noteTimeline(): Promise<void> {
+    for (let noted = -1; noted !== this.#timeline; ) {
+      noted = this.#timeline;
+      await writeJson(this.#timelineFile, { timeline: noted }).catch((error) =>
+        this.#parts.log.warn({ error: String(error) }, 'could not note the timeline'),
+      );
+    }
   }
 }

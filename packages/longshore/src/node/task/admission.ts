@@ -1,5 +1,3 @@
-import { overcommit } from '../../protocol/fargate.ts';
-
 /** What a task asks of the machine. */
 export interface Demand {
   readonly taskId: string;
@@ -12,22 +10,22 @@ export interface Capacity {
   readonly memoryMiB: number;
 }
 
-/**
- * Sets the machine's resources, as often over as `overcommit` says, aside for tasks, first come, first served: what does not
- * fit waits, and what comes after it too. No task gets more than the machine has.
- */
+/** Sets the machine's resources aside for tasks, first come, first served: what does not fit waits, and what comes after it too. */
 export class Admission {
+  /** What all tasks together may be promised, and the most that one may have. */
   readonly #total: Capacity;
+  readonly #most: Capacity;
   readonly #held = new Map<string, Demand>();
   readonly #waiting: { readonly demand: Demand; readonly admit: () => void }[] = [];
 
-  constructor(total: Capacity) {
+  constructor(total: Capacity, most: Capacity) {
     this.#total = total;
+    this.#most = most;
   }
 
   /** Calls `admit` when there is room, at once if there is. Answers false, and forgets it, where there never can be. */
   request(demand: Demand, admit: () => void): boolean {
-    if (demand.cpuUnits > this.#total.cpuUnits || demand.memoryMiB > this.#total.memoryMiB) return false;
+    if (demand.cpuUnits > this.#most.cpuUnits || demand.memoryMiB > this.#most.memoryMiB) return false;
     this.#waiting.push({ demand, admit });
     this.#next();
     return true;
@@ -61,6 +59,6 @@ export class Admission {
       cpu += held.cpuUnits;
       memory += held.memoryMiB;
     }
-    return cpu <= this.#total.cpuUnits * overcommit.cpu && memory <= this.#total.memoryMiB * overcommit.memory;
+    return cpu <= this.#total.cpuUnits && memory <= this.#total.memoryMiB;
   }
 }

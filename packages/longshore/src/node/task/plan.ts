@@ -17,7 +17,8 @@ export function plan(task: TaskState): Action[] {
   const actions = task.desired === 'RUNNING' ? forRunning(task) : forStopping(task);
   // The task's shim ends with its last process: it must not while another container is on its way into it.
   const more = task.containers.some(
-    ({ status, work }) => work === 'launching' || (task.desired === 'RUNNING' && (status === 'NONE' || status === 'PULLED')),
+    ({ status, work }) =>
+      work === 'launching' || (task.desired === 'RUNNING' && (status === 'NONE' || status === 'PULLED')),
   );
   for (const container of task.containers)
     if (!more && container.status === 'STOPPED' && !container.reaped && !container.work && container.log !== 'opening')

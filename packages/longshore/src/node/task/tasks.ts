@@ -24,7 +24,9 @@ export interface TasksParts {
   readonly endpoint: string;
   /** The node's own, for tasks without an execution role. */
   readonly credentials: SigningCredentials;
+  /** What tasks may be promised together, and what the machine has: the most that one task may ask for. */
   readonly capacity: Capacity;
+  readonly machineCapacity: Capacity;
   readonly machine: ActorParts['machine'];
   readonly runtime: Runtime;
   readonly networks: Pick<Networks, 'attach' | 'detach'>;
@@ -45,7 +47,7 @@ export class Tasks {
 
   constructor(parts: TasksParts) {
     this.#parts = parts;
-    this.#admission = new Admission(parts.capacity);
+    this.#admission = new Admission(parts.capacity, parts.machineCapacity);
     this.#checkpoints = new Checkpoints(join(parts.stateDir, 'tasks'), parts.log);
     this.#registries = new RegistryAccessor(parts.endpoint, parts.aws, parts.clock);
   }

@@ -26,13 +26,9 @@ async function freePort(): Promise<number> {
 /** Starts it; milliseconds until a signed call is answered. */
 async function start(dataDir: string, port: number): Promise<{ readonly child: ChildProcess; readonly ms: number }> {
   const began = performance.now();
-  const child = spawn(
-    process.execPath,
-    [door, 'up', '--data-dir', dataDir, '--port', String(port), ...process.argv.slice(2)],
-    {
-      stdio: 'ignore',
-    },
-  );
+  const child = spawn(door, ['up', '--data-dir', dataDir, '--port', String(port), ...process.argv.slice(2)], {
+    stdio: 'ignore',
+  });
   for (const until = Date.now() + 30_000; Date.now() < until; await sleep(5)) {
     if (child.exitCode !== null) throw new Error(`longshore up ended with ${child.exitCode}`);
     try {

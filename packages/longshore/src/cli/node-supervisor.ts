@@ -17,6 +17,8 @@ export interface NodeSupervisor {
 }
 
 const script = fileURLToPath(import.meta.resolve('./node-process.ts'));
+/** Small young generations: a node makes little garbage, and a process is 30 MB smaller. */
+const flags = ['--max-semi-space-size=2', '--disable-warning=ExperimentalWarning'];
 const firstPauseMs = 500;
 const longestPauseMs = 30_000;
 /** A process that lived this long starts the pauses anew. */
@@ -61,7 +63,7 @@ export function superviseNode(options: {
     const startedAt = Date.now();
     // With what bin/longshore.mjs switched on: types need not be stripped, nor code compiled, anew at every start.
     const cache = getCompileCacheDir();
-    child = spawn(process.execPath, [...process.execArgv, '--disable-warning=ExperimentalWarning', script, dataDir], {
+    child = spawn(process.execPath, [...process.execArgv, ...flags, script, dataDir], {
       // A session of its own: the terminal's Ctrl-C reaches `up` alone, which ends the node in good order.
       detached: true,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { Agent } from 'node:http';
 import { createServer } from 'node:net';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -142,6 +143,28 @@ test('rules: path, host, header, query, fixed response, redirect, weights', asyn
   assert.match(await body('/?z=lonely'), /"name"/);
   const moved = await rig.get(`${url}/old/a?b=c`, { headers: { host: 'x.test' } });
   assert.equal(`${moved.status} ${moved.headers.location}`, '301 https://x.test:443/new/old/a?b=c');
+});
+
+test('a connection that idled through a reload meets the new rules and servers', async () => {
+  await apply(rig.loadBalancer([rig.target(0)]));
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  try {
+    const first = JSON.parse((await rig.get(url, { agent })).body);
+    assert.equal(first.name, 't0');
+    const gone = {
+      arn: 'r',
+      conditions: [{ field: 'path-pattern', values: ['/gone'] }],
+      action: { type: 'fixed-response', status: 410 },
+    };
+    await apply(rig.loadBalancer([rig.target(1)], [gone, rig.forward] as never));
+    await healthy(1);
+    const { headers, name } = JSON.parse((await rig.get(url, { agent })).body);
+    assert.equal(name, 't1');
+    assert.deepEqual(headers['x-forwarded-for'], first.headers['x-forwarded-for']);
+    assert.equal((await rig.get(`${url}/gone`, { agent })).status, 410);
+  } finally {
+    agent.destroy();
+  }
 });
 
 test('health tells AWS’s reasons, by checks that security groups really filter', async () => {

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Networks } from '../node/network/networks.ts';
@@ -109,6 +109,9 @@ export function openBalancer(settings: NodeSettings, networks: Networks, log: Lo
       loadBalancers.clear();
       await frontDoor.leave();
       for (const folder of await folders()) await endLeftOver(folder);
+      // Only where nothing else is in them.
+      await rmdir(root).catch(() => undefined);
+      await rmdir('/run/longshore').catch(() => undefined);
     },
   };
 }

@@ -6,9 +6,13 @@ import { once } from 'node:events';
  * input is a pipe from us: however we end, it ends too and the lock is free.
  */
 export async function locked<Answer>(file: string, work: () => Promise<Answer>, timeoutSeconds = 15): Promise<Answer> {
-  const child = spawn('flock', ['-w', String(timeoutSeconds), file, 'sh', '-c', 'echo held; exec cat >/dev/null'], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-  });
+  // The file may have been removed by who held it before: then the lock is on a file that nobody else finds, and is taken anew.
+  const script = `while :; do
+    mkdir -p "\${1%/*}" && exec 9>"$1" && flock -w ${timeoutSeconds} 9 || exit 1
+    [ "$(stat -c %i "$1" 2>/dev/null)" = "$(stat -L -c %i /proc/self/fd/9)" ] && break
+  done
+  echo held; exec cat >/dev/null`;
+  const child = spawn('sh', ['-c', script, 'sh', file], { stdio: ['pipe', 'pipe', 'ignore'] });
   const ended = once(child, 'close').catch(() => undefined);
   child.stdin.on('error', () => undefined);
   const held = await Promise.race([once(child.stdout, 'data').then(() => true), ended.then(() => false)]);

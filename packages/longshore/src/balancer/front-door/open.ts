@@ -11,6 +11,7 @@ import { type Fragment, renderFrontDoor } from './render.ts';
 
 const execute = promisify(execFile);
 const root = '/run/longshore/front-door';
+const lock = '/run/longshore/front-door.lock';
 const members = `${root}/members`;
 const engine = `${root}/haproxy`;
 const superviseMs = 3_000;
@@ -106,7 +107,7 @@ export function openFrontDoor(instanceId: string, log: Logger, clock: Clock, onC
   const attempt = async (): Promise<void> => {
     const before = JSON.stringify([general, ...problems.values()]);
     try {
-      await locked(`${root}/lock`, async () => {
+      await locked(lock, async () => {
         await mkdir(members, { recursive: true });
         if (fragment.ports.length > 0) await writeFile(own, JSON.stringify(fragment));
         else await rm(own, { force: true });
@@ -139,7 +140,6 @@ export function openFrontDoor(instanceId: string, log: Logger, clock: Clock, onC
       const next = { names, ports };
       if (JSON.stringify(next) === JSON.stringify(fragment) && (ports.length > 0 || cancel)) return;
       fragment = next;
-      await mkdir(root, { recursive: true });
       await attempt();
       supervise();
     },
@@ -152,15 +152,15 @@ export function openFrontDoor(instanceId: string, log: Logger, clock: Clock, onC
       stopped = true;
       cancel?.();
       fragment = { names: {}, ports: [] };
-      await mkdir(root, { recursive: true });
-      await locked(`${root}/lock`, async () => {
+      await locked(lock, async () => {
         await rm(own, { force: true });
         await follow();
         if ((await readdir(members).catch(() => [])).length > 0) return;
-        await rm(engine, { recursive: true, force: true });
+        await rm(root, { recursive: true, force: true });
         await execute('ip', ['addr', 'del', `${frontDoorAddress}/32`, 'dev', 'lo'], { timeout: 5_000 }).catch(
           () => undefined,
         );
+        await rm(lock, { force: true });
       });
     },
   };

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import type { Logger } from '../../base/log.ts';
 import type { InterfaceDocument, NetworksDocument, VpcDocument } from '../../protocol/documents.ts';
 import type { NodeSettings } from '../settings.ts';
@@ -352,6 +352,8 @@ export function openNetworks(settings: NodeSettings, log: Logger): Networks {
         const owner = await readFile(`${claims}/${file}`, 'utf8').catch(() => '');
         if (owner.startsWith(`${settings.instanceId} `)) await rm(`${claims}/${file}`, { force: true });
       }
+      // Only where nothing of another Longshore's is in them.
+      for (const folder of [claims, '/run/longshore']) await rmdir(folder).catch(() => undefined);
       routers.clear();
       attached.clear();
       described.clear();

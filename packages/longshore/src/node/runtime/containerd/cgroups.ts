@@ -114,7 +114,9 @@ export class Cgroups {
 
   /** Sets the CPU quota of a group that `make` made. */
   limitCpu(path: string, cpuUnits: number): void {
-    this.#write(limitWrites(this.#layout, path, { cpuUnits, memoryMiB: 0, pids: 0 }).filter(({ file }) => isQuota(file)));
+    this.#write(
+      limitWrites(this.#layout, path, { cpuUnits, memoryMiB: 0, pids: 0 }).filter(({ file }) => isQuota(file)),
+    );
   }
 
   #write(writes: readonly CgroupWrite[]): void {

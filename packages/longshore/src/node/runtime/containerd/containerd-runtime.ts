@@ -188,7 +188,11 @@ export class ContainerdRuntime implements Runtime {
       throw new LaunchError('create', (error as Error).message);
     });
     try {
-      const { pid } = await this.#grpc.unary(Tasks.method.start, { containerId: spec.id }, { timeoutMs: startTimeoutMs });
+      const { pid } = await this.#grpc.unary(
+        Tasks.method.start,
+        { containerId: spec.id },
+        { timeoutMs: startTimeoutMs },
+      );
       return { pid };
     } catch (error) {
       await this.#discard(spec.id, created.taskMade);

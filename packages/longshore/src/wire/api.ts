@@ -85,7 +85,8 @@ export function emptyModel(protocol: Protocol): ServiceModel {
       endpointPrefix: '',
       protocol,
       protocols: [protocol],
-      serviceId: '',
+      // Of the services that speak restXml, S3 is the one that is asked for.
+      serviceId: protocol === 'rest-xml' ? 'S3' : '',
       serviceFullName: '',
       xmlNamespace: 'http://webservices.amazon.com/AWSFault/2005-15-09',
     },

@@ -27,27 +27,29 @@ export function dispatcher(
   );
   const speaks = (api: Api, protocol: Speech['protocol']) => api.metadata.protocols.includes(protocol);
 
-  const byHeader = (header: string, request: WireRequest): Target => {
+  /** What to say where nothing is found: that the service is not served, or else that its operation is unknown. */
+  const missing = (signedFor: string | undefined, message: string, status = 400): Fault =>
+    signedFor === undefined || apis.some((api) => api.signingName === signedFor)
+      ? new Fault('UnknownOperationException', message, {}, status)
+      : new Fault('NotImplementedException', `Longshore does not serve ${signedFor.slice(0, 64)}`);
+
+  const byHeader = (header: string, request: WireRequest, signedFor: string | undefined): Target => {
     const version = /^application\/x-amz-json-(1\.[01])\b/.exec(request.headers['content-type'] ?? '')?.[1];
     const dot = header.lastIndexOf('.');
     const api = byTarget.get(header.slice(0, dot));
     const speech: Speech = { protocol: 'json', ...(version && { jsonVersion: version }) };
     if (!api || !speaks(api, 'json')) {
-      const message = `No service here answers the target ${header.slice(0, 200)}`;
-      return { speech, fault: new Fault('UnknownOperationException', message) };
+      return { speech, fault: missing(signedFor, `No service here answers the target ${header.slice(0, 200)}`) };
     }
     return found(api, speech, header.slice(dot + 1));
   };
 
-  const byCborPath = (request: WireRequest): Target => {
+  const byCborPath = (request: WireRequest, signedFor: string | undefined): Target => {
     const speech: Speech = { protocol: 'smithy-rpc-v2-cbor' };
     const [, service, operation] = /\/service\/([^/]+)\/operation\/([^/]+)$/.exec(request.path) ?? [];
     const api = service === undefined ? undefined : byTarget.get(service.slice(service.lastIndexOf('.') + 1));
     if (!api || !operation || !speaks(api, speech.protocol)) {
-      return {
-        speech,
-        fault: new Fault('UnknownOperationException', `No service here answers ${request.path.slice(0, 200)}`, {}, 404),
-      };
+      return { speech, fault: missing(signedFor, `No service here answers ${request.path.slice(0, 200)}`, 404) };
     }
     return found(api, speech, operation);
   };
@@ -58,73 +60,51 @@ export function dispatcher(
     const parameters = queryParameters(request.query, isForm ? request.body : Buffer.alloc(0));
     const action = parameters.get('Action');
     const version = parameters.get('Version');
-    const candidates = apis.filter(
-      (api) =>
-        (speaks(api, 'query') || speaks(api, 'ec2')) && (signedFor === undefined || api.signingName === signedFor),
-    );
+    const candidates = apis.filter((api) => {
+      const query = speaks(api, 'query') || speaks(api, 'ec2');
+      return query && (signedFor === undefined || api.signingName === signedFor);
+    });
     const api =
       candidates.find((candidate) => candidate.metadata.apiVersion === version) ??
       (signedFor !== undefined && version === null ? candidates[0] : undefined) ??
       // EC2 has had many versions, each a part of the newest.
       candidates.find((candidate) => speaks(candidate, 'ec2') && /^20\d\d-\d\d-\d\d$/.test(version ?? ''));
-    const speech: Speech = { protocol: api?.metadata.protocols.includes('ec2') ? 'ec2' : 'query' };
-    if (!action)
-      return {
-        speech,
-        ...(api && { api }),
-        fault: new Fault('MissingAction', 'The request must contain the parameter Action'),
-      };
+    const speech: Speech = { protocol: api && speaks(api, 'ec2') ? 'ec2' : 'query' };
+    if (!action) {
+      const fault = new Fault('MissingAction', 'The request must contain the parameter Action');
+      return { speech, ...(api && { api }), fault };
+    }
     if (!api) {
-      const served = signedFor === undefined || candidates.length > 0;
-      return served
-        ? {
-            speech,
-            fault: new Fault(
-              'InvalidAction',
-              `Could not find operation ${action.slice(0, 128)} for version ${version?.slice(0, 32)}`,
-              {},
-              400,
-            ),
-          }
-        : { speech, fault: notServed(signedFor!) };
+      const message = `Could not find operation ${action.slice(0, 128)} for version ${version?.slice(0, 32)}`;
+      return { speech, fault: missing(signedFor, message) };
     }
     return found(api, speech, action);
   };
 
   const byPath = (request: WireRequest, signedFor: string | undefined): Target => {
-    const candidates = apis.filter(
-      (api) =>
-        (speaks(api, 'rest-json') || speaks(api, 'rest-xml')) &&
-        (signedFor === undefined || api.signingName === signedFor),
-    );
+    const candidates = apis.filter((api) => {
+      const rest = speaks(api, 'rest-json') || speaks(api, 'rest-xml');
+      return rest && (signedFor === undefined || api.signingName === signedFor);
+    });
     for (const api of candidates) {
       const operation = api.restOperation(request);
       if (operation) return found(api, { protocol: api.metadata.protocol }, operation);
     }
     const [api] = signedFor === undefined ? [] : candidates;
-    const speech: Speech = { protocol: api?.metadata.protocol ?? 'rest-json' };
-    const fault =
-      api || signedFor === undefined || apis.some((served) => served.signingName === signedFor)
-        ? new Fault(
-            'UnknownOperationException',
-            `No operation answers ${request.method} ${request.path.slice(0, 200)}`,
-            {},
-            404,
-          )
-        : notServed(signedFor);
+    // Clients of S3, served or not, read nothing but XML.
+    const speech: Speech = {
+      protocol: api?.metadata.protocol ?? (signedFor?.startsWith('s3') ? 'rest-xml' : 'rest-json'),
+    };
+    const fault = missing(signedFor, `No operation answers ${request.method} ${request.path.slice(0, 200)}`, 404);
     return { speech, ...(api && { api }), fault };
   };
 
   return (request, signedFor) => {
     const header = request.headers['x-amz-target'];
-    if (typeof header === 'string') return byHeader(header, request);
-    if (request.headers['smithy-protocol'] === 'rpc-v2-cbor') return byCborPath(request);
+    if (typeof header === 'string') return byHeader(header, request, signedFor);
+    if (request.headers['smithy-protocol'] === 'rpc-v2-cbor') return byCborPath(request, signedFor);
     return byAction(request, signedFor) ?? byPath(request, signedFor);
   };
-}
-
-function notServed(service: string): Fault {
-  return new Fault('NotImplementedException', `Longshore does not serve ${service.slice(0, 64)}`);
 }
 
 function found(api: Api, speech: Speech, operation: string): Target {

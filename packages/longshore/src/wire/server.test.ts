@@ -13,6 +13,7 @@ import {
   StopTaskCommand,
 } from '@aws-sdk/client-ecs';
 import { IAMClient, ListUsersCommand } from '@aws-sdk/client-iam';
+import { ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
 import { AssumeRoleWithWebIdentityCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { Fault } from './fault.ts';
 import type { AnyOperation, HttpRoute, RequestContext, ServiceDefinition } from './service.ts';
@@ -183,6 +184,12 @@ describe('the wire server', () => {
       name: 'NotImplementedException',
       message: 'Longshore does not implement ecs:ListServices yet',
     });
+    const s3 = new S3Client({ ...server.client, forcePathStyle: true });
+    await assert.rejects(s3.send(new ListBucketsCommand({})), {
+      name: 'NotImplementedException',
+      message: 'Longshore does not serve s3',
+    });
+    s3.destroy();
     const off = await startTestServer(services, { auth: 'off' });
     const json = { 'content-type': 'application/x-amz-json-1.1' };
     const form = { 'content-type': 'application/x-www-form-urlencoded' };
@@ -295,6 +302,62 @@ describe('the wire server', () => {
       for (const client of clients) client.destroy();
       await guarded.close();
     }
+  });
+
+  test('errors of query services have a Message with a capital, which is all that botocore reads', async () => {
+    const off = await startTestServer(
+      [
+        {
+          name: 'iam',
+          iamPrefix: 'iam',
+          operations: {
+            GetUser: operation(() => {
+              throw new Fault('NoSuchEntity', 'The user with name <me> cannot be found.');
+            }),
+          },
+        },
+      ],
+      { auth: 'off' },
+    );
+    const form = { 'content-type': 'application/x-www-form-urlencoded' };
+    const { status, text } = await post(form, 'Action=GetUser&Version=2010-05-08&UserName=me', '/', off);
+    await off.close();
+    assert.equal(status, 404);
+    assert.match(
+      text,
+      /^<ErrorResponse xmlns="https:\/\/iam.amazonaws.com\/doc\/2010-05-08\/"><Error><Type>Sender<\/Type><Code>NoSuchEntity<\/Code><Message>The user with name &lt;me&gt; cannot be found.<\/Message><\/Error><RequestId>/,
+    );
+  });
+
+  test('closing answers what is under way and takes nothing new', async () => {
+    let arrived = () => {};
+    const underWay = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    const closing = await startTestServer(
+      [
+        {
+          name: 'ecs',
+          iamPrefix: 'ecs',
+          operations: {
+            ListClusters: operation(async () => {
+              arrived();
+              await new Promise((resolve) => setTimeout(resolve, 100));
+              return { clusterArns: ['late'] };
+            }),
+          },
+        },
+      ],
+      { auth: 'off' },
+    );
+    const client = new ECSClient(closing.client);
+    const answer = client.send(new ListClustersCommand({}));
+    await underWay;
+    const closed = closing.close();
+    assert.deepEqual((await answer).clusterArns, ['late']);
+    await closed;
+    await assert.rejects(client.send(new ListClustersCommand({})), { code: 'ECONNREFUSED' });
+    client.destroy();
   });
 
   test('routes: the longest prefix answers, a broken one is a 500 that breaks nothing else', async () => {

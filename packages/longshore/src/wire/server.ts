@@ -93,11 +93,14 @@ export function createWireServer(options: WireServerOptions): WireServer {
     listen: () => listen(server, settings),
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
       for (const socket of upgraded) socket.destroy();
-      const timer = setTimeout(() => server.closeAllConnections(), closeTimeout);
+      server.closeIdleConnections();
+      // A connection is idle once its last request is answered; nothing tells when.
+      const sweep = setInterval(() => server.closeIdleConnections(), 20);
+      const end = setTimeout(() => server.closeAllConnections(), closeTimeout);
       await closed;
-      clearTimeout(timer);
+      clearInterval(sweep);
+      clearTimeout(end);
     },
   };
 }

@@ -69,6 +69,6 @@ export function xmlErrorMembers(model: ServiceModel, error: WireError, writers: 
         Object.fromEntries(Object.entries(error.fields).filter(([key]) => key !== message)),
       )
     : '';
-  const element = shape?.members?.[message] ? message : 'Message';
-  return `<${element}>${escapeXml(error.message)}</${element}>${rest}`;
+  // Written with a capital whatever the model says: AWS does, and botocore reads nothing else.
+  return `<Message>${escapeXml(error.message)}</Message>${rest}`;
 }

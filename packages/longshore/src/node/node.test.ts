@@ -231,7 +231,7 @@ describe('a task', () => {
       ],
       [
         task([container({ command: ['/no/such'] })]),
-        /^CannotCreateContainerError: .*\/no\/such.*no such file or directory/,
+        /^CannotStartContainerError: .*\/no\/such.*no such file or directory/,
       ],
       [
         task([container({ script: 'dd if=/dev/zero of=/dev/null bs=100M count=1' })], { memory: 32 }),

@@ -46,7 +46,9 @@ export function openNetworks(settings: NodeSettings, log: Logger): Networks {
   /** The last change of each interface, so that attach and detach of one never overlap. */
   const changes = new Map<string, Promise<unknown>>();
   let hostTable: Ruleset | undefined;
+  /** The last document's turn, and the one that is being applied now or was last. */
   let applying: Promise<void> = Promise.resolve();
+  let current: Promise<void> = Promise.resolve();
   let waitingDocument: { document: NetworksDocument; done: Promise<void> } | undefined;
   let forwardTimer: NodeJS.Timeout | undefined;
 
@@ -169,11 +171,23 @@ export function openNetworks(settings: NodeSettings, log: Logger): Networks {
   };
 
   let document: NetworksDocument | undefined;
+  const describe = (wanted: NetworksDocument, ready: (router: Router) => boolean): void => {
+    described = new Map();
+    for (const { vpcId, interfaces } of wanted.vpcs) {
+      const router = routers.get(vpcId);
+      if (!router || !ready(router)) continue;
+      for (const one of interfaces) described.set(one.interfaceId, { vpcId, document: one });
+    }
+    for (const wake of waiters) wake();
+  };
+
   const applyNow = async (wanted: NetworksDocument): Promise<void> => {
     document = wanted;
     const before = routers.size;
     const failures: string[] = [];
     const firstTime = !hostTable;
+    // Namespaces are made while the rules are written; `attach` answers when both are there.
+    describe(wanted, (router) => router.vpc !== undefined);
     await Promise.all(
       wanted.vpcs.map(async (vpc) => {
         try {
@@ -187,15 +201,8 @@ export function openNetworks(settings: NodeSettings, log: Logger): Networks {
       await writeHostTable();
       announceLinks();
     }
-    described = new Map(
-      wanted.vpcs
-        .filter(({ vpcId }) => routers.get(vpcId)?.ruleset)
-        .flatMap(({ vpcId, interfaces }) =>
-          interfaces.map((one) => [one.interfaceId, { vpcId, document: one }] as const),
-        ),
-    );
+    describe(wanted, (router) => router.ruleset !== undefined);
     await syncPublicRoutes();
-    for (const wake of waiters) wake();
     await sweep();
     if (failures.length > 0) throw new Error(failures.join(' '));
   };
@@ -267,7 +274,9 @@ export function openNetworks(settings: NodeSettings, log: Logger): Networks {
       waitingDocument = entry;
       const run = (): Promise<void> => {
         waitingDocument = undefined;
-        return applyNow(entry.document);
+        const done = applyNow(entry.document);
+        current = done.catch(() => undefined);
+        return done;
       };
       entry.done = applying.then(run, run);
       applying = entry.done.catch(() => undefined);
@@ -285,7 +294,9 @@ export function openNetworks(settings: NodeSettings, log: Logger): Networks {
           );
         }
         try {
+          const rules = current;
           const one = await make(interfaceId);
+          await rules;
           attached.set(interfaceId, one);
           return view(one);
         } catch (error) {

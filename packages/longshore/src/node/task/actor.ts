@@ -126,6 +126,10 @@ export class TaskActor {
       }
       // Again, also where it is open: the other process may have ended before all limits were set.
       if (this.state.containers.some(({ launched, reaped }) => launched && !reaped)) this.#openSandbox();
+      // And the end of a container may not have been told yet.
+      if (this.#submitted === 'RUNNING' && this.state.containers.some(({ status }) => status === 'STOPPED')) {
+        this.#submit('RUNNING');
+      }
       this.#submitIfRunning();
       for (const exit of exits) this.exited(exit);
     });
@@ -256,6 +260,8 @@ export class TaskActor {
 
   #stopIfAllEnded(): void {
     if (this.state.containers.every(({ status }) => status === 'STOPPED')) this.#stop(essentialExited);
+    // The task goes on without the container, whose end the server must hear of all the same.
+    else if (this.#submitted === 'RUNNING') this.#submit('RUNNING');
   }
 
   #reportPending(): void {

@@ -16,9 +16,13 @@ export function cannotPull(error: unknown): string {
   return `CannotPullContainerError: ${text}`;
 }
 
-/** containerd and runc wrap a cause in what they were doing; the cause is what the user can mend. */
+/**
+ * containerd and runc wrap a cause in what they were doing; the cause is what the user can mend. runc tries the command when
+ * it creates, Docker calls that starting, and so does ECS.
+ */
 export function cannotLaunch(error: LaunchError): string {
-  const name = error.phase === 'create' ? 'CannotCreateContainerError' : 'CannotStartContainerError';
+  const starting = error.phase === 'start' || error.message.includes('unable to start container process');
+  const name = starting ? 'CannotStartContainerError' : 'CannotCreateContainerError';
   const text = error.message
     .replace(/^failed to create shim task: /, '')
     .replace(/^OCI runtime (create|start) failed: /, '')

@@ -356,8 +356,10 @@ describe('the wire server', () => {
     const closed = closing.close();
     assert.deepEqual((await answer).clusterArns, ['late']);
     await closed;
-    await assert.rejects(client.send(new ListClustersCommand({})), { code: 'ECONNREFUSED' });
     client.destroy();
+    const later = new ECSClient(closing.client);
+    await assert.rejects(later.send(new ListClustersCommand({})), { code: 'ECONNREFUSED' });
+    later.destroy();
   });
 
   test('routes: the longest prefix answers, a broken one is a 500 that breaks nothing else', async () => {

@@ -12,14 +12,16 @@ export interface Instance {
 
 const folder = '/run/longshore';
 
+export const instanceFile = (instanceId: string) => join(folder, `${instanceId}.json`);
+
 export function announceInstance({ instanceId, dataDir, port, publicPool }: Settings): void {
   mkdirSync(folder, { recursive: true });
   const instance: Instance = { instanceId, dataDir, port, publicPool };
-  writeFileSync(join(folder, `${instanceId}.json`), `${JSON.stringify(instance)}\n`);
+  writeFileSync(instanceFile(instanceId), `${JSON.stringify(instance)}\n`);
 }
 
 export function forgetInstance(instanceId: string): void {
-  rmSync(join(folder, `${instanceId}.json`), { force: true });
+  rmSync(instanceFile(instanceId), { force: true });
   try {
     if (readdirSync(folder).length === 0) rmSync(folder, { recursive: true });
   } catch {

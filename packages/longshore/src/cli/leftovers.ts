@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findProgram } from './checks.ts';
+import { instanceFile } from './instances.ts';
 import { processes } from './processes.ts';
 
 const run = promisify(execFile);
@@ -18,7 +19,7 @@ export interface Leftover {
  * cgroups (`ls-1a2b-…`), or its data directory in mounts and command lines. Asks the kernel, not our own records.
  */
 export async function leftovers(instanceId: string, dataDir: string): Promise<Leftover[]> {
-  const mark = new RegExp(`(^|[^0-9a-z])(ls|longshore)[-_]?${instanceId}([^0-9a-z]|$)`, 'i');
+  const mark = new RegExp(`(^|[^0-9a-z])(ls|longshore)[-_/]?${instanceId}([^0-9a-z]|$)`, 'i');
   const marked = (names: readonly string[], kind: Leftover['kind']) =>
     names.filter((name) => mark.test(name)).map((name) => ({ kind, name }));
   const inside = (path: string) => path === dataDir || path.startsWith(`${dataDir}/`);
@@ -32,7 +33,10 @@ export async function leftovers(instanceId: string, dataDir: string): Promise<Le
     ...mounts()
       .filter((path) => inside(path) || (mark.test(path) && !path.startsWith('/run/netns/')))
       .map((name) => ({ kind: 'mount' as const, name })),
-    ...marked(namesIn('/run'), 'folder'),
+    ...marked(
+      ['/run', '/run/longshore'].flatMap((folder) => namesIn(folder).map((name) => `${folder}/${name}`)),
+      'folder',
+    ).filter(({ name }) => name !== instanceFile(instanceId)),
     ...cgroups((name) => mark.test(name)).map((name) => ({ kind: 'cgroup' as const, name })),
   ];
 }

@@ -63,7 +63,7 @@ export function superviseNode(options: {
     const startedAt = Date.now();
     // With what bin/longshore.mjs switched on: types need not be stripped, nor code compiled, anew at every start.
     const cache = getCompileCacheDir();
-    child = spawn(process.execPath, [...process.execArgv, ...flags, script, dataDir], {
+    child = spawn(process.execPath, [...new Set([...process.execArgv, ...flags]), script, dataDir], {
       // A session of its own: the terminal's Ctrl-C reaches `up` alone, which ends the node in good order.
       detached: true,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

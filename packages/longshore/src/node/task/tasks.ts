@@ -19,6 +19,9 @@ import { type ContainerState, definitionOf, newTask, type TaskState } from './st
 /** Tasks that are over, remembered so that an order which was under way does not start them again. */
 const rememberedOver = 2_000;
 
+/** Amazon's agent looks every 5 minutes too. */
+const checkEveryMs = 5 * 60_000;
+
 export interface TasksParts {
   readonly stateDir: string;
   readonly endpoint: string;
@@ -44,6 +47,8 @@ export class Tasks {
   readonly #admission: Admission;
   readonly #checkpoints: Checkpoints;
   readonly #registries: RegistryAccessor;
+  #cancelCheck: () => void = () => undefined;
+  #left = false;
 
   constructor(parts: TasksParts) {
     this.#parts = parts;
@@ -71,7 +76,23 @@ export class Tasks {
       for (const actor of this.#actors.values())
         if (actor.state.containers.some(({ id }) => id === exit.containerId)) actor.exited(exit);
     });
+    this.#scheduleCheck();
     if (states.length > 0) this.#parts.log.info({ tasks: states.length }, 'took up the tasks of the node');
+  }
+
+  /** Now and then the runtime is asked what is true, should an event have been lost. */
+  #scheduleCheck(): void {
+    if (this.#left) return;
+    this.#cancelCheck = this.#parts.clock.after(checkEveryMs, () => {
+      this.#check()
+        .catch((error) => this.#parts.log.warn({ error: String(error) }, 'could not ask the runtime what runs'))
+        .finally(() => this.#scheduleCheck());
+    });
+  }
+
+  async #check(): Promise<void> {
+    const known = await this.#parts.runtime.list();
+    for (const { exit } of known) if (exit) for (const actor of this.#actors.values()) actor.exited(exit);
   }
 
   /** Does what a payload says of a task. The same order may come any number of times. */
@@ -117,6 +138,8 @@ export class Tasks {
 
   /** Ends our part; the containers run on. */
   async leave(): Promise<void> {
+    this.#left = true;
+    this.#cancelCheck();
     await Promise.all([...this.#actors.values()].map((actor) => actor.leave()));
     await this.#checkpoints.flush();
   }

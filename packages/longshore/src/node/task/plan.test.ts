@@ -12,7 +12,7 @@ const container = (name: string, more: Partial<PayloadContainer> = {}): PayloadC
 function task(containers: readonly PayloadContainer[], ...states: Partial<ContainerState>[]): TaskState {
   const payload = { arn: 'arn:aws:ecs:r:0:task/c/abc', desiredStatus: 'RUNNING', containers } as unknown as PayloadTask;
   const fresh = newTask(payload);
-  states.forEach((state, index) => Object.assign(fresh.containers[index]!, { log: 'open' }, state));
+  for (const [index, state] of states.entries()) Object.assign(fresh.containers[index]!, { log: 'open' }, state);
   return { ...fresh, admitted: true, sandbox: 'open', network: 'attached' };
 }
 

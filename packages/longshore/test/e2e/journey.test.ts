@@ -530,7 +530,7 @@ test('a rolling deployment of a new image loses no request', async () => {
   await stable(90);
   await until('only the new version to answer', 10_000, async () => (await get(url)).body.startsWith('v2'));
   const result = await load.stop();
-  assert.deepEqual(result.failures, []);
+  assert.deepEqual(result.failures.slice(0, 5), [], `${result.failures.length} of ${result.requests} requests failed`);
   assert.ok(
     (result.bodies.get('v1') ?? 0) > 0 && (result.bodies.get('v2') ?? 0) > 0,
     JSON.stringify([...result.bodies]),
@@ -553,7 +553,7 @@ test('kill -9 of Longshore stops no container and fails no request; started agai
     async () => (await health()).filter((target) => target.TargetHealth.State === 'healthy').length === 2,
   );
   const result = await load.stop();
-  assert.deepEqual(result.failures, []);
+  assert.deepEqual(result.failures.slice(0, 5), [], `${result.failures.length} of ${result.requests} requests failed`);
   console.log(`# kill -9: ${result.requests} requests, 0 failed`);
   assert.deepEqual(
     (await ecs.send(new ListTasksCommand({ cluster, serviceName: 'web' }))).taskArns?.toSorted(),

@@ -206,13 +206,13 @@ export class Longshore {
   }
 }
 
+/** Longshore's own Node processes below `pid`; containerd and HAProxy, which must outlive them, are not among them. */
 async function descendants(pid: number): Promise<number[]> {
-  const { stdout } = await run('ps', ['-o', 'pid=', '--ppid', String(pid)]);
-  const children = stdout
-    .split('\n')
-    .map(Number)
-    .filter((child) => child > 0);
-  // containerd and HAProxy are sessions of their own and no children of ours; only Longshore's own Node processes are.
+  const { stdout } = await run('ps', ['-o', 'pid=,args=', '--ppid', String(pid)]);
+  const children = stdout.split('\n').flatMap((line) => {
+    const [, child = '', command = ''] = /^\s*(\d+)\s+(\S+)/.exec(line) ?? [];
+    return command === process.execPath || command.endsWith('/node') ? [Number(child)] : [];
+  });
   return [...(await Promise.all(children.map(descendants))).flat(), ...children];
 }
 

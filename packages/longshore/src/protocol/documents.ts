@@ -115,7 +115,10 @@ export interface RuleDocument {
 
 /** All conditions of a rule must hold; one of a condition's values must. `*` and `?` are wildcards in host, path, header and query. */
 export type RuleCondition =
-  | { readonly field: 'host-header' | 'path-pattern' | 'http-request-method' | 'source-ip'; readonly values: readonly string[] }
+  | {
+      readonly field: 'host-header' | 'path-pattern' | 'http-request-method' | 'source-ip';
+      readonly values: readonly string[];
+    }
   | { readonly field: 'http-header'; readonly name: string; readonly values: readonly string[] }
   | { readonly field: 'query-string'; readonly values: readonly { readonly key?: string; readonly value: string }[] };
 
@@ -190,5 +193,10 @@ export interface TargetObservation {
 // ── names ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export interface NamesDocument {
-  readonly records: readonly { readonly name: string; readonly type: 'A'; readonly ttlSeconds: number; readonly addresses: readonly string[] }[];
+  readonly records: readonly {
+    readonly name: string;
+    readonly type: 'A';
+    readonly ttlSeconds: number;
+    readonly addresses: readonly string[];
+  }[];
 }

@@ -41,6 +41,15 @@ test('what comes and goes between pages neither repeats nor hides others', () =>
   assert.deepEqual(pageByKey(['a', 'b', 'e', 'f'], key, request(2, first.nextToken)).items, ['e', 'f']);
 });
 
+test('pages can go down, and one without a limit holds all that is left', () => {
+  const key = (item: string) => item;
+  const down = { ...request(2), descending: true };
+  const first = pageByKey(['a', 'c', 'b'], key, down);
+  assert.deepEqual(first.items, ['c', 'b']);
+  assert.deepEqual(pageByKey(['a', 'b', 'c'], key, { ...down, token: first.nextToken }), { items: ['a'] });
+  assert.deepEqual(pageByKey(['b', 'a'], key, { ...request(1), limit: undefined }), { items: ['a', 'b'] });
+});
+
 test('pages by offset cover a list once', () => {
   assert.deepEqual(
     all((token) => pageByOffset(['z', 'a', 'm'], request(2, token))),

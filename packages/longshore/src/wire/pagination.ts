@@ -1,12 +1,12 @@
 /** A page of a list, and what asks for the next one; without a token, it is the last. */
 export interface Page<Item> {
-  readonly items: readonly Item[];
+  readonly items: Item[];
   readonly nextToken?: string;
 }
 
 export interface PageRequest {
-  /** The most items on this page. */
-  readonly limit: number;
+  /** The most items on this page; undefined for all that are left. */
+  readonly limit: number | undefined;
   /** As the caller sent it: `nextToken`, `Marker`, `NextToken`. */
   readonly token: string | undefined;
   /** What the service throws for a token that it did not make. */
@@ -29,17 +29,29 @@ export function keyOf({ token, badToken }: Pick<PageRequest, 'token' | 'badToken
 }
 
 /**
- * One page of items that are in ascending order of `key` (compared by UTF-16 code units, as `<` does). The token holds a key and not
- * a position, so items that come and go between two pages neither repeat nor hide others.
+ * One page of items in the order of `key` (compared by UTF-16 code units, as `<` does; the other way round where `descending`). Keys
+ * are unique. The token holds a key and not a position, so items that come and go between two pages neither repeat nor hide others.
  */
-export function pageByKey<Item>(items: readonly Item[], key: (item: Item) => string, request: PageRequest): Page<Item> {
+export function pageByKey<Item>(
+  items: readonly Item[],
+  key: (item: Item) => string,
+  request: PageRequest & { readonly descending?: boolean | undefined },
+): Page<Item> {
   const after = keyOf(request);
-  const rest = after === undefined ? items : items.filter((item) => key(item) > after);
-  const page = rest.slice(0, request.limit);
-  const last = page.at(-1);
-  return rest.length > page.length && last !== undefined
-    ? { items: page, nextToken: tokenAfter(key(last)) }
-    : { items: page };
+  const precedes = (a: string, b: string): boolean => (request.descending ? a > b : a < b);
+  const rest = items
+    .map((item) => ({ item, key: key(item) }))
+    .filter((one) => after === undefined || precedes(after, one.key))
+    .sort((a, b) => (precedes(a.key, b.key) ? -1 : precedes(b.key, a.key) ? 1 : 0));
+  const { items: page, nextToken } = cutPage(rest, request.limit ?? rest.length, (one) => one.key);
+  return { items: page.map(({ item }) => item), ...(nextToken === undefined ? {} : { nextToken }) };
+}
+
+/** The page of `rest`: rows that a query gave in order, from after the token's key on, at least one more than `limit` where there are. */
+export function cutPage<Item>(rest: readonly Item[], limit: number, key: (item: Item) => string): Page<Item> {
+  const items = rest.slice(0, limit);
+  const last = items.at(-1);
+  return rest.length > limit && last !== undefined ? { items, nextToken: tokenAfter(key(last)) } : { items };
 }
 
 /** One page of items that have no order of their own, by position. For lists that do not change between pages. */
@@ -47,7 +59,7 @@ export function pageByOffset<Item>(items: readonly Item[], request: PageRequest)
   const key = keyOf(request);
   const start = key === undefined ? 0 : Number(key);
   if (!Number.isSafeInteger(start) || start < 0) throw request.badToken();
-  const end = start + request.limit;
+  const end = start + (request.limit ?? items.length);
   return end < items.length
     ? { items: items.slice(start, end), nextToken: tokenAfter(String(end)) }
     : { items: items.slice(start) };

@@ -1,6 +1,6 @@
+import { pageByKey } from '../../wire/pagination.ts';
 import { badToken, unknownFilter } from './errors.ts';
 import { compileFilters, type Filter, type FilterFields, type Tag } from './filters/filters.ts';
-import { page } from './filters/pages.ts';
 
 /** The members that every Describe operation takes. */
 export interface DescribeRequest {
@@ -20,12 +20,11 @@ export function describe<Item>(
   },
 ): { readonly items: Item[]; readonly next: { NextToken?: string } } {
   const matches = compileFilters(request.Filters, read.fields, read.tags, unknownFilter);
-  const { items: taken, nextToken } = page(
-    items.filter(matches),
-    (item) => read.id(item) ?? '',
-    { maxResults: request.MaxResults, nextToken: request.NextToken },
-    badToken,
-  );
+  const { items: taken, nextToken } = pageByKey(items.filter(matches), (item) => read.id(item) ?? '', {
+    limit: request.MaxResults,
+    token: request.NextToken || undefined,
+    badToken: () => badToken(request.NextToken ?? ''),
+  });
   return { items: taken, next: nextToken === undefined ? {} : { NextToken: nextToken } };
 }
 

@@ -59,8 +59,8 @@ export function unknownFilter(name: string): never {
   throw invalidValue(`The filter '${name}' is invalid`);
 }
 
-export function badToken(token: string): never {
-  throw new Fault('InvalidNextToken', `The token '${token}' is invalid.`);
+export function badToken(token: string): Fault {
+  return new Fault('InvalidNextToken', `The token '${token}' is invalid.`);
 }
 
 export function notYet(what: string): Fault {

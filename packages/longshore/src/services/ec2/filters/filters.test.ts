@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compileFilters, exactValues, type Filter } from './filters.ts';
-import { page } from './pages.ts';
 
 interface Thing {
   readonly id: string;
@@ -65,16 +64,4 @@ test('tags are found by key and by value', () => {
   assert.deepEqual(matching({ Name: 'tag-value', Values: ['webXprod'] }), ['vpc-12']);
   assert.deepEqual(exactValues([{ Name: 'id', Values: ['a', 'b'] }], 'id'), ['a', 'b']);
   assert.equal(exactValues([{ Name: 'id', Values: ['a*'] }], 'id'), undefined);
-});
-
-test('pages follow each other, also where the item that a token names is gone', () => {
-  const bad = () => {
-    throw new Error('bad token');
-  };
-  const ids = ['c', 'a', 'b', 'd'];
-  const first = page(ids, (id) => id, { maxResults: 2 }, bad);
-  assert.deepEqual(first.items, ['a', 'b']);
-  const rest = page(['c', 'a', 'd'], (id) => id, { maxResults: 2, nextToken: first.nextToken }, bad);
-  assert.deepEqual(rest, { items: ['c', 'd'] });
-  assert.throws(() => page(ids, (id) => id, { nextToken: 'nonsense' }, bad), /bad token/);
 });

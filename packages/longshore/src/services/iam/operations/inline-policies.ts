@@ -24,7 +24,7 @@ import { requirePrincipal } from '../lookups.ts';
 import type { IamState } from '../state.ts';
 import type { IamTables, PrincipalRow } from '../tables.ts';
 import { principalAccess } from './access.ts';
-import { type PageRequest, page } from './paging.ts';
+import { type MarkedRequest, page } from './paging.ts';
 import { checkModifiable } from './principals.ts';
 
 /** Characters of all inline policies of one principal together. */
@@ -64,7 +64,7 @@ interface Named {
 function family<
   Put extends Named & { readonly PolicyDocument: string | undefined },
   One extends Named,
-  List extends PageRequest,
+  List extends MarkedRequest,
 >(state: IamState, type: PrincipalRow['type'], nameOf: (input: Put | One | List) => string) {
   const put: Operation<Put, object> = {
     access: (input) => principalAccess(state, type, nameOf(input)),

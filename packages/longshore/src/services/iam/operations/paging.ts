@@ -1,36 +1,38 @@
+import { type Page, pageByKey, pageByOffset } from '../../../wire/pagination.ts';
 import { fault } from '../faults.ts';
 
-export interface PageRequest {
+export interface MarkedRequest {
   readonly Marker?: string | undefined;
   readonly MaxItems?: number | undefined;
 }
 
-export interface Page<Item> {
+export interface MarkedPage<Item> {
   readonly items: readonly Item[];
   /** Members of the answer. */
   readonly tail: { readonly IsTruncated: boolean; readonly Marker?: string };
 }
 
-/** IAM's pages: 100 items unless told, each page continuing after the last key of the one before. Keys must be unique. */
-export function page<Item>(items: readonly Item[], request: PageRequest, keyOf: (item: Item) => string): Page<Item> {
-  const after = request.Marker === undefined ? undefined : decodeMarker(request.Marker);
-  const sorted = items
-    .map((item) => ({ item, key: keyOf(item) }))
-    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
-    .filter(({ key }) => after === undefined || key > after);
-  const shown = sorted.slice(0, request.MaxItems ?? 100);
-  const last = shown.at(-1);
-  const truncated = shown.length < sorted.length && last !== undefined;
-  return {
-    items: shown.map(({ item }) => item),
-    tail: truncated ? { IsTruncated: true, Marker: encodeMarker(last.key) } : { IsTruncated: false },
-  };
+/** IAM's pages: 100 items unless told, in the order of their keys, which must be unique. Throws ValidationError. */
+export function page<Item>(
+  items: readonly Item[],
+  request: MarkedRequest,
+  keyOf: (item: Item) => string,
+): MarkedPage<Item> {
+  return marked(pageByKey(items, keyOf, pageRequest(request)));
 }
 
-const encodeMarker = (key: string): string => Buffer.from(`1:${key}`).toString('base64');
-
-function decodeMarker(marker: string): string {
-  const text = Buffer.from(marker, 'base64').toString();
-  if (!text.startsWith('1:')) throw fault('ValidationError', 'Invalid Marker.');
-  return text.slice(2);
+/** The same for what has an order of its own, which is the same each time. */
+export function pageAsListed<Item>(items: readonly Item[], request: MarkedRequest): MarkedPage<Item> {
+  return marked(pageByOffset(items, pageRequest(request)));
 }
+
+const pageRequest = ({ Marker, MaxItems = 100 }: MarkedRequest) => ({
+  limit: MaxItems,
+  token: Marker,
+  badToken: () => fault('ValidationError', 'Invalid Marker.'),
+});
+
+const marked = <Item>({ items, nextToken }: Page<Item>): MarkedPage<Item> => ({
+  items,
+  tail: nextToken === undefined ? { IsTruncated: false } : { IsTruncated: true, Marker: nextToken },
+});

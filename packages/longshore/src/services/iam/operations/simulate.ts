@@ -13,9 +13,9 @@ import { findPrincipal, principalArn } from '../lookups.ts';
 import { decide, type PolicySet } from '../policy/decision.ts';
 import { compilePolicy, type Policy } from '../policy/policy.ts';
 import type { IamState } from '../state.ts';
-import { type PageRequest, page } from './paging.ts';
+import { type MarkedRequest, pageAsListed } from './paging.ts';
 
-interface Question extends PageRequest {
+interface Question extends MarkedRequest {
   readonly ActionNames: readonly string[] | undefined;
   readonly ResourceArns?: readonly string[] | undefined;
   readonly ContextEntries?: readonly ContextEntry[] | undefined;
@@ -77,9 +77,8 @@ function simulate(question: Question, policies: PolicySet): SimulatePolicyRespon
       };
     }),
   );
-  const numbered = results.map((result, index) => ({ result, key: String(index).padStart(9, '0') }));
-  const { items, tail } = page(numbered, question, ({ key }) => key);
-  return { EvaluationResults: items.map(({ result }) => result), ...tail };
+  const { items, tail } = pageAsListed(results, question);
+  return { EvaluationResults: [...items], ...tail };
 }
 
 const compileAll = (documents: readonly string[] | undefined): Policy[] =>

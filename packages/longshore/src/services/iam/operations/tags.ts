@@ -20,7 +20,7 @@ import { requirePrincipal, requireProfile } from '../lookups.ts';
 import type { IamState } from '../state.ts';
 import type { IamTables } from '../tables.ts';
 import { principalAccess, profileAccess } from './access.ts';
-import { type PageRequest, page } from './paging.ts';
+import { type MarkedRequest, page } from './paging.ts';
 import { requireCustomerPolicy } from './policy-shapes.ts';
 import { dropTags, putTags, readTags, tagContext } from './tagging.ts';
 
@@ -92,7 +92,7 @@ function untag<Input extends { TagKeys: string[] | undefined }>(
   };
 }
 
-function list<Input extends PageRequest>(state: IamState, kind: Kind<Input>): Operation<Input, ListRoleTagsResponse> {
+function list<Input extends MarkedRequest>(state: IamState, kind: Kind<Input>): Operation<Input, ListRoleTagsResponse> {
   return {
     access: (input) => kind.access(input, {}),
     async handle(input) {

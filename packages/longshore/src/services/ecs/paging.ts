@@ -1,29 +1,19 @@
+import { type Page, pageByKey } from '../../wire/pagination.ts';
 import { fault } from './faults.ts';
 
-export interface Page<T> {
-  readonly items: readonly T[];
-  readonly nextToken: string | undefined;
-}
-
-/**
- * One page of a list. The token is the key of the last item read, so that items which come in between shift nothing.
- * Throws InvalidParameterException for a token that is none of ours, or whose item is gone.
- */
+/** One page of a list in the order of `key`: 100 unless told. Throws InvalidParameterException for a token that is none of ours. */
 export function pageOf<T>(
   items: readonly T[],
   key: (item: T) => string,
   request: { readonly maxResults?: number | undefined; readonly nextToken?: string | undefined },
+  order: 'ascending' | 'descending' = 'ascending',
 ): Page<T> {
-  const size = request.maxResults ?? 100;
-  if (size < 1 || size > 100) throw fault('InvalidParameterException', 'maxResults should be between 1 and 100.');
-  let start = 0;
-  if (request.nextToken) {
-    const last = Buffer.from(request.nextToken, 'base64url').toString();
-    start = items.findIndex((item) => key(item) === last) + 1;
-    if (start === 0) throw fault('InvalidParameterException', 'Invalid token.');
-  }
-  const page = items.slice(start, start + size);
-  const last = page.at(-1);
-  const more = start + size < items.length;
-  return { items: page, nextToken: more && last ? Buffer.from(key(last)).toString('base64url') : undefined };
+  const limit = request.maxResults ?? 100;
+  if (limit < 1 || limit > 100) throw fault('InvalidParameterException', 'maxResults should be between 1 and 100.');
+  return pageByKey(items, key, {
+    limit,
+    token: request.nextToken || undefined,
+    badToken: () => fault('InvalidParameterException', 'Invalid token.'),
+    descending: order === 'descending',
+  });
 }

@@ -294,7 +294,7 @@ export function instanceOperations(parts: EcsParts, moves: Transitions): Record<
           .map((one): Attribute => ({ ...one, targetId: row.arn })),
       );
       const page = pageOf(all, (one) => `${one.targetId} ${one.name}`, input);
-      return { attributes: [...page.items], nextToken: page.nextToken };
+      return { attributes: page.items, nextToken: page.nextToken };
     }),
   };
 

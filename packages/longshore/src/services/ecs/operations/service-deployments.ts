@@ -97,12 +97,7 @@ export function serviceDeploymentOperations(parts: EcsParts): Record<string, Any
           .where('arn', '=', arn)
           .executeTakeFirst();
         if (!service) throw fault('ServiceNotFoundException', 'Service not found.');
-        const rows = await store.db
-          .selectFrom('ecsDeployments')
-          .selectAll()
-          .where('serviceArn', '=', arn)
-          .orderBy('createdAt', 'desc')
-          .execute();
+        const rows = await store.db.selectFrom('ecsDeployments').selectAll().where('serviceArn', '=', arn).execute();
         const { before, after } = input.createdAt ?? {};
         const fitting = rows.filter(
           (row) =>
@@ -110,7 +105,12 @@ export function serviceDeploymentOperations(parts: EcsParts): Record<string, Any
             (!before || Number(row.createdAt) <= before.getTime()) &&
             (!after || Number(row.createdAt) >= after.getTime()),
         );
-        const page = pageOf(fitting, (row) => row.serviceDeploymentArn, input);
+        const page = pageOf(
+          fitting,
+          (row) => `${String(row.createdAt).padStart(16, '0')} ${row.serviceDeploymentArn}`,
+          input,
+          'descending',
+        );
         return {
           serviceDeployments: page.items.map((row) =>
             withoutUndefined({

@@ -94,10 +94,9 @@ export function settingOperations({ store }: EcsParts): Record<string, AnyOperat
               type: 'user',
             }),
           )
-          .filter((one) => (!input.name || one.name === input.name) && (!input.value || one.value === input.value))
-          .sort((a, b) => (a.name ?? '').localeCompare(b.name ?? ''));
+          .filter((one) => (!input.name || one.name === input.name) && (!input.value || one.value === input.value));
         const page = pageOf(settings, (one) => one.name ?? '', input);
-        return { settings: [...page.items], nextToken: page.nextToken };
+        return { settings: page.items, nextToken: page.nextToken };
       },
     ),
   };

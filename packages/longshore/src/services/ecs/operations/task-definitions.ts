@@ -203,13 +203,16 @@ export function taskDefinitionOperations(parts: EcsParts): Record<string, AnyOpe
       async (input, context) => {
         let query = store.db
           .selectFrom('ecsTaskDefinitions')
-          .select('arn')
+          .select(['arn', 'family', 'revision'])
           .where('accountId', '=', context.accountId)
           .where('status', '=', input.status ?? 'ACTIVE');
         if (input.familyPrefix) query = query.where('family', '=', input.familyPrefix);
-        const order = input.sort === 'DESC' ? 'desc' : 'asc';
-        const rows = await query.orderBy('family', order).orderBy('revision', order).execute();
-        const page = pageOf(rows, (row) => row.arn, input);
+        const page = pageOf(
+          await query.execute(),
+          (row) => `${row.family} ${String(row.revision).padStart(10, '0')}`,
+          input,
+          input.sort === 'DESC' ? 'descending' : 'ascending',
+        );
         return { taskDefinitionArns: page.items.map((row) => row.arn), nextToken: page.nextToken };
       },
     ),
@@ -225,7 +228,6 @@ export function taskDefinitionOperations(parts: EcsParts): Record<string, AnyOpe
             'family',
             eb.fn.max(eb.case().when('status', '=', 'ACTIVE').then(1).else(0).end()).as('active'),
           ])
-          .orderBy('family')
           .execute();
         const status = input.status ?? 'ACTIVE';
         const families = rows
@@ -233,7 +235,7 @@ export function taskDefinitionOperations(parts: EcsParts): Record<string, AnyOpe
           .map((row) => row.family)
           .filter((family) => family.startsWith(input.familyPrefix ?? ''));
         const page = pageOf(families, (family) => family, input);
-        return { families: [...page.items], nextToken: page.nextToken };
+        return { families: page.items, nextToken: page.nextToken };
       },
     ),
   };

@@ -1,12 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import type { FilterLogEventsRequest, FilterLogEventsResponse } from '@aws-sdk/client-cloudwatch-logs';
 import { sql } from 'kysely';
+import { tokenAfter } from '../../../wire/pagination.ts';
 import type { Operation } from '../../../wire/service.ts';
 import { compileFilter, FilterSyntaxError } from '../filter/filter.ts';
 import { expiryOf, fault, groupNameOf, type LogsState, requireGroup, requireStream } from '../state.ts';
 import type { EventRow, GroupRow } from '../tables.ts';
 import { answerBytes, type EventsQuery, readEvents } from './events.ts';
-import { decodeToken, encodeToken } from './paging.ts';
+import { placeIn } from './paging.ts';
 
 /** Rows read at a time, and by one request: further ones are for the next page, so that no request takes long. */
 const batch = 1_000;
@@ -39,7 +40,7 @@ export function filterLogEvents(state: LogsState): Operation<FilterLogEventsRequ
       const found: EventRow[] = [];
       let bytes = 0;
       let read = 0;
-      let place = input.nextToken === undefined ? undefined : parsePlace(input.nextToken);
+      let place = placeIn(input.nextToken, parsePlace);
       while (names.size > 0) {
         const query = place
           ? // The bound on the time alone lets the index start reading there.
@@ -86,14 +87,13 @@ function answer(
     })),
     // Empty since 2019 (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html).
     searchedLogStreams: [],
-    ...(next ? { nextToken: encodeToken(`${next.timestamp} ${next.stream_id} ${next.sequence}`) } : {}),
+    ...(next ? { nextToken: tokenAfter(`${next.timestamp} ${next.stream_id} ${next.sequence}`) } : {}),
   };
 }
 
-function parsePlace(token: string): Place {
-  const match = /^(\d+) ([0-9a-f]+) (\d+)$/.exec(decodeToken(token));
-  if (!match) throw fault('InvalidParameterException', 'The specified nextToken is invalid.');
-  return { timestamp: Number(match[1]), stream_id: match[2]!, sequence: Number(match[3]) };
+function parsePlace(key: string): Place | undefined {
+  const match = /^(\d+) ([0-9a-f]+) (\d+)$/.exec(key);
+  return match ? { timestamp: Number(match[1]), stream_id: match[2]!, sequence: Number(match[3]) } : undefined;
 }
 
 /** 56 digits, unique within the group. */

@@ -10,7 +10,7 @@ import type {
 import type { Operation } from '../../../wire/service.ts';
 import { fault, groupTopic, type LogsState, nameFromIdentifier, requireGroup } from '../state.ts';
 import type { GroupRow } from '../tables.ts';
-import { decodeToken, page } from './paging.ts';
+import { page } from './paging.ts';
 import { putTags } from './tags.ts';
 
 export function groupOperations(state: LogsState) {
@@ -88,7 +88,7 @@ export function groupOperations(state: LogsState) {
       const named = input.logGroupIdentifiers?.length
         ? new Set(input.logGroupIdentifiers.map(nameFromIdentifier))
         : undefined;
-      const rows = await groupsAfter(input.nextToken);
+      const rows = await db.selectFrom('logs_group').selectAll().execute();
       const chosen = rows.filter(
         (row) =>
           (prefix === undefined || row.name.startsWith(prefix)) &&
@@ -96,8 +96,8 @@ export function groupOperations(state: LogsState) {
           (kind === undefined || row.class === kind) &&
           (named === undefined || named.has(row.name)),
       );
-      const { rows: shown, tail } = page(chosen, input.limit ?? 50, (row) => row.name);
-      return { logGroups: shown.map(shape), ...tail };
+      const { items, ...next } = page(chosen, input, (row) => row.name);
+      return { logGroups: items.map(shape), ...next };
     },
   };
 
@@ -108,7 +108,7 @@ export function groupOperations(state: LogsState) {
         throw fault('NotImplementedException', 'ListLogGroups filters by name pattern and class only.');
       }
       const patterns = input.logGroupNamePattern?.split('|');
-      const rows = await groupsAfter(input.nextToken);
+      const rows = await db.selectFrom('logs_group').selectAll().execute();
       const chosen = rows.filter(
         (row) =>
           (input.logGroupClass === undefined || row.class === input.logGroupClass) &&
@@ -117,14 +117,14 @@ export function groupOperations(state: LogsState) {
               part.startsWith('^') ? row.name.startsWith(part.slice(1)) : row.name.includes(part),
             )),
       );
-      const { rows: shown, tail } = page(chosen, input.limit ?? 50, (row) => row.name);
+      const { items, ...next } = page(chosen, input, (row) => row.name);
       return {
-        logGroups: shown.map((row) => ({
+        logGroups: items.map((row) => ({
           logGroupName: row.name,
           logGroupArn: state.groupArn(row.name),
           logGroupClass: row.class as 'STANDARD',
         })),
-        ...tail,
+        ...next,
       };
     },
   };
@@ -142,11 +142,6 @@ export function groupOperations(state: LogsState) {
         tx.changed(groupTopic, group.name);
         return {};
       }),
-  };
-
-  const groupsAfter = (token: string | undefined): Promise<GroupRow[]> => {
-    const query = db.selectFrom('logs_group').selectAll().orderBy('name');
-    return (token === undefined ? query : query.where('name', '>', decodeToken(token))).execute();
   };
 
   const shape = (row: GroupRow) => ({

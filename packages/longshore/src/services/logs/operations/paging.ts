@@ -1,22 +1,28 @@
+import { keyOf, type Page, pageByKey } from '../../../wire/pagination.ts';
 import { fault } from '../state.ts';
 
-/** An opaque token for "after this key". */
-export const encodeToken = (key: string): string => Buffer.from(key).toString('base64url');
+const badToken = () => fault('InvalidParameterException', 'The specified nextToken is invalid.');
 
-/** The key in a token. Throws InvalidParameterException where it is none of ours. */
-export function decodeToken(token: string): string {
-  const key = Buffer.from(token, 'base64url').toString();
-  if (encodeToken(key) !== token) throw fault('InvalidParameterException', 'The specified nextToken is invalid.');
-  return key;
+interface PagedRequest {
+  readonly limit?: number | undefined;
+  readonly nextToken?: string | undefined;
 }
 
-/** `limit` of the rows after the token's, and the token of the next page where there is one. */
+/** One page in the order of `key`: 50 unless told. Throws InvalidParameterException for a token that is none of ours. */
 export function page<Row>(
   rows: readonly Row[],
-  limit: number,
-  keyOf: (row: Row) => string,
-): { readonly rows: readonly Row[]; readonly tail: { readonly nextToken?: string } } {
-  const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
-  return { rows: shown, tail: last && rows.length > limit ? { nextToken: encodeToken(keyOf(last)) } : {} };
+  { limit = 50, nextToken }: PagedRequest,
+  key: (row: Row) => string,
+  descending?: boolean,
+): Page<Row> {
+  return pageByKey(rows, key, { limit, token: nextToken, badToken, descending });
+}
+
+/** What a token says as `read` reads it; undefined without one. Throws InvalidParameterException, also where `read` finds nothing in it. */
+export function placeIn<Place>(token: string | undefined, read: (key: string) => Place | undefined): Place | undefined {
+  const key = keyOf({ token, badToken });
+  if (key === undefined) return undefined;
+  const place = read(key);
+  if (place === undefined) throw badToken();
+  return place;
 }

@@ -7,7 +7,7 @@ import type {
 import type { Operation } from '../../../wire/service.ts';
 import { fault, groupNameOf, type LogsState, requireGroup, requireStream } from '../state.ts';
 import type { GroupRow, StreamRow } from '../tables.ts';
-import { decodeToken, page } from './paging.ts';
+import { page } from './paging.ts';
 import { sequenceToken } from './put-log-events.ts';
 
 export function streamOperations(state: LogsState) {
@@ -63,15 +63,9 @@ export function streamOperations(state: LogsState) {
       const rows = await state.db.selectFrom('logs_stream').selectAll().where('group_id', '=', group.id).execute();
       const keyOf = (row: StreamRow) =>
         byTime ? `${String(row.last_event_at ?? 0).padStart(16, '0')} ${row.name}` : row.name;
-      const after = input.nextToken === undefined ? undefined : decodeToken(input.nextToken);
-      const sign = input.descending ? -1 : 1;
-      const chosen = rows
-        .filter((row) => prefix === undefined || row.name.startsWith(prefix))
-        .map((row) => ({ row, key: keyOf(row) }))
-        .filter(({ key }) => after === undefined || (input.descending ? key < after : key > after))
-        .sort((a, b) => (a.key < b.key ? -sign : sign));
-      const { rows: shown, tail } = page(chosen, input.limit ?? 50, ({ key }) => key);
-      return { logStreams: shown.map(({ row }) => shape(group, row)), ...tail };
+      const chosen = rows.filter((row) => prefix === undefined || row.name.startsWith(prefix));
+      const { items, ...next } = page(chosen, input, keyOf, input.descending);
+      return { logStreams: items.map((row) => shape(group, row)), ...next };
     },
   };
 

@@ -24,6 +24,8 @@ export interface Access {
   readonly resource: string;
   /** Condition keys beside the global ones, e.g. `{'ecs:cluster': arn}`. */
   readonly context?: Readonly<Record<string, string | readonly string[]>>;
+  /** JSON documents of the policies that the thing acted on carries itself; they grant and deny beside the caller's own. */
+  readonly resourcePolicies?: readonly string[];
 }
 
 /** What every operation is told of the request that it answers. */

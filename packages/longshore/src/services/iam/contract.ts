@@ -1,4 +1,5 @@
 import type { Caller, Gatekeeper, RequestContext } from '../../wire/service.ts';
+import type { ResourcePolicyKind } from './policy/kinds.ts';
 
 export interface SessionCredentials {
   readonly roleArn: string;
@@ -56,6 +57,8 @@ export interface IamContract {
   checkPassRole(context: RequestContext, roleArn: string, servicePrincipal: string): Promise<void>;
   /** Makes the service-linked role, e.g. `AWSServiceRoleForECS` for `ecs.amazonaws.com`, where it is missing; its ARN. */
   ensureServiceLinkedRole(servicePrincipal: string): Promise<string>;
+  /** Why a document can't be the policy that a thing carries (`Access.resourcePolicies`), in AWS's words; undefined where it can. */
+  resourcePolicyFlaw(text: string, kind: ResourcePolicyKind): Promise<string | undefined>;
   roleExists(roleArn: string): Promise<boolean>;
   /** The credentials that a process of ours signs with (made once, kept): `node` may only do what an agent must. */
   systemCredentials(

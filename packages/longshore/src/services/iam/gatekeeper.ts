@@ -5,6 +5,7 @@ import { fault } from './faults.ts';
 import type { Identities } from './identities.ts';
 import { findPrincipal, findRoleByArn, principalArn } from './lookups.ts';
 import { type Decision, decide, type PolicyKind, type PolicySet, refusal } from './policy/decision.ts';
+import { createResourcePolicies } from './resource-policies.ts';
 import type { IamState } from './state.ts';
 
 type NamedAccess = Access & { readonly action: string };
@@ -36,6 +37,7 @@ const noPolicies: PolicySet = { identity: [] };
 /** `enforce` false: everyone may do everything. */
 export function createGatekeeper(state: IamState, identities: Identities, enforce: boolean): IamGatekeeper {
   const holders = new Map<string, Holder>();
+  const resourcePolicies = createResourcePolicies();
   const byArn = new Map<string, PolicySet>();
   let uses = new Map<string, KeyUse>();
   // A read that began before a change must not be kept after it.
@@ -72,8 +74,9 @@ export function createGatekeeper(state: IamState, identities: Identities, enforc
   };
 
   const decision: IamGatekeeper['decision'] = async (caller, access, facts, excused) => {
-    if (!enforce || caller.type === 'root') return { allowed: true };
+    if (!enforce) return { allowed: true };
     const now = state.clock.now();
+    if (caller.type === 'root') return resourceDenial(caller, access, facts, now) ?? { allowed: true };
     const key = caller.accessKeyId;
     const held = key === undefined ? undefined : holderOf(key);
     const holder = held instanceof Promise ? await held : held;
@@ -87,9 +90,25 @@ export function createGatekeeper(state: IamState, identities: Identities, enforc
     else if (caller.type === 'anonymous' || (key !== undefined && caller.type === 'assumed-role'))
       policies = noPolicies;
     else policies = await policiesByArn(caller);
-    if (policies === 'everything') return { allowed: true };
+    if (policies === 'everything') return resourceDenial(caller, access, facts, now) ?? { allowed: true };
     const context = contextValues({ caller, access, facts, now, issuedAt: holder?.issuedAt });
-    return decide(policies, { action: access.action, resource: access.resource, context }, excused);
+    const carried = resourcePolicies.ask(caller, access, context);
+    const refused = { allowed: false, kind: 'resource-based policy' } as const;
+    if (carried.said === 'deny') return { ...refused, explicit: true };
+    // Of another account's things one's own policies can't give more than their policy does.
+    const owner = access.resource.split(':')[4] || caller.accountId;
+    const foreign = owner !== caller.accountId;
+    if (access.resourcePolicies && foreign && carried.said === 'silent') return { ...refused, explicit: false };
+    // What the whole session may at most counts also where the thing itself grants: a session that ended holds nothing.
+    const excuses = foreign || policies === noPolicies ? excused : [...(excused ?? []), ...carried.excused];
+    return decide(policies, { action: access.action, resource: access.resource, context }, excuses);
+  };
+
+  /** Even who may everything is bound by what a resource's policy denies. */
+  const resourceDenial = (caller: Caller, access: NamedAccess, facts: RequestFacts, now: number) => {
+    if (!access.resourcePolicies?.length) return undefined;
+    const { said } = resourcePolicies.ask(caller, access, contextValues({ caller, access, facts, now }));
+    return said === 'deny' ? ({ allowed: false, explicit: true, kind: 'resource-based policy' } as const) : undefined;
   };
 
   return {

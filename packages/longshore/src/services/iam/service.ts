@@ -6,6 +6,7 @@ import { createIdentities } from './identities.ts';
 import { ensureLinkedRole } from './linked-roles.ts';
 import { principalArn } from './lookups.ts';
 import { iamOperations } from './operations/index.ts';
+import { resourcePolicyFlaw } from './resource-policies.ts';
 import { createServiceAccess } from './service-access.ts';
 import { sessionWriter } from './session-writer.ts';
 import { createSessions } from './sessions.ts';
@@ -35,6 +36,7 @@ export function iamService(parts: ServiceParts<IamTables>): Service<IamContract>
       sessions: createSessions(state, gatekeeper, openSession),
       ...createServiceAccess(state, openSession, settings.region, enforce),
       ensureServiceLinkedRole: async (service) => principalArn(state, await ensureLinkedRole(state, service)),
+      resourcePolicyFlaw: (text, kind) => resourcePolicyFlaw(state, text, kind),
       systemCredentials: (name) => systemKey(state, name),
     },
   };

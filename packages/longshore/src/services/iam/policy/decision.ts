@@ -9,7 +9,7 @@ export interface PolicySet {
   readonly session?: readonly Policy[] | undefined;
 }
 
-export type PolicyKind = 'identity-based policy' | 'permissions boundary' | 'session policy';
+export type PolicyKind = 'identity-based policy' | 'resource-based policy' | 'permissions boundary' | 'session policy';
 
 export type Decision =
   | { readonly allowed: true }
@@ -31,7 +31,7 @@ export function decide(policies: PolicySet, request: PolicyRequest, excused: rea
     if (!list) continue;
     const verdict = combine(list, request);
     if (verdict === 'deny') return { allowed: false, explicit: true, kind };
-    if (verdict === 'silent' && !excused.includes(kind)) refused ??= kind;
+    if (verdict !== 'allow' && !excused.includes(kind)) refused ??= kind;
   }
   return refused ? { allowed: false, explicit: false, kind: refused } : { allowed: true };
 }
@@ -42,7 +42,7 @@ export function combine(policies: readonly Policy[], request: PolicyRequest): Ve
   for (const policy of policies) {
     const said = policy.evaluate(request);
     if (said === 'deny') return 'deny';
-    if (said === 'allow') verdict = 'allow';
+    if (said === 'allow' || (said === 'account' && verdict === 'silent')) verdict = said;
   }
   return verdict;
 }

@@ -14,6 +14,8 @@ export function checkAction(name: string, kind: PolicyKind): void {
   if (more !== undefined || action === '') {
     throw new PolicySyntaxError('Actions/Condition can contain only one colon.');
   }
+  if ((kind === 'repository' || kind === 'registry') && vendor.toLowerCase() !== 'ecr')
+    throw new PolicySyntaxError(`Action ${name} is none of ECR.`);
   if (!/^[a-zA-Z0-9-]+$/.test(vendor)) throw new PolicySyntaxError(`Vendor ${vendor} is not valid`);
   if (/\s/.test(action)) throw new PolicySyntaxError('Syntax errors in policy.');
 }

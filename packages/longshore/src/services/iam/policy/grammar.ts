@@ -1,6 +1,6 @@
 import { parseOperator } from './condition.ts';
 import { checkAction, checkPrincipal, checkResource } from './elements.ts';
-import { type PolicyKind, PolicySyntaxError } from './kinds.ts';
+import { isResourceKind, type PolicyKind, PolicySyntaxError } from './kinds.ts';
 import type { PrincipalElement } from './principal.ts';
 
 export interface ConditionDocument {
@@ -69,7 +69,10 @@ function parseStatement(json: unknown, kind: PolicyKind): StatementDocument {
       throw kind === 'trust' ? new PolicySyntaxError(`Unknown field ${field}`) : syntax(kind);
   }
   const sid = json.Sid;
-  if (sid !== undefined && (typeof sid !== 'string' || (kind !== 'trust' && !/^[A-Za-z0-9]*$/.test(sid)))) {
+  if (
+    sid !== undefined &&
+    (typeof sid !== 'string' || (kind !== 'trust' && !isResourceKind(kind) && !/^[A-Za-z0-9]*$/.test(sid)))
+  ) {
     throw kind === 'trust' ? syntax(kind) : new PolicySyntaxError('Statement IDs (SID) should be alpha-numeric.');
   }
   const effect = json.Effect;
@@ -93,6 +96,8 @@ function parseStatement(json: unknown, kind: PolicyKind): StatementDocument {
   const resources = resource ?? notResource;
   if (kind === 'trust') {
     if (resources) throw new PolicySyntaxError(`Has prohibited field ${resource ? 'Resource' : 'NotResource'}`);
+  } else if (kind === 'repository') {
+    if (resources) throw new PolicySyntaxError('A repository policy names no resource: it is about its repository.');
   } else {
     if (!resources?.length) throw new PolicySyntaxError('Policy statement must contain resources.');
     for (const name of resources) checkResource(name);
@@ -102,6 +107,11 @@ function parseStatement(json: unknown, kind: PolicyKind): StatementDocument {
   if (kind === 'trust') {
     if (notPrincipal) throw new PolicySyntaxError('Has prohibited field NotPrincipal');
     if (!principal) throw new PolicySyntaxError('Missing required field Principal');
+  } else if (isResourceKind(kind)) {
+    if (principal && notPrincipal) throw syntax(kind);
+    if (!principal && !notPrincipal) throw new PolicySyntaxError('Missing required field Principal');
+    if (notPrincipal && effect === 'Allow')
+      throw new PolicySyntaxError('NotPrincipal is not supported with "Effect":"Allow".');
   } else if (principal || notPrincipal) {
     throw new PolicySyntaxError('Policy document should not specify a principal.');
   }
@@ -114,7 +124,8 @@ function parsePrincipal(json: unknown, kind: PolicyKind): PrincipalElement | und
   if (json === '*') return '*';
   if (!isObject(json)) throw kind === 'trust' ? new PolicySyntaxError('Invalid principal in policy') : syntax(kind);
   const principal = Object.fromEntries(Object.entries(json).map(([type, names]) => [type, strings(names, kind) ?? []]));
-  if (kind === 'trust') for (const [type, names] of Object.entries(principal)) checkPrincipal(type, names);
+  if (kind === 'trust' || isResourceKind(kind))
+    for (const [type, names] of Object.entries(principal)) checkPrincipal(type, names);
   return principal;
 }
 

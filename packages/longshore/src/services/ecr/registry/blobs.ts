@@ -8,8 +8,6 @@ import { OciError, sendEmpty } from './reply.ts';
 
 /** A client that takes nothing for so long is given up. */
 const stalledMilliseconds = 120_000;
-/** File chunks of this size cost a third of the time of Node's 64 KiB. */
-const readBytes = 1024 * 1024;
 
 export function requireDigest(text: string | null | undefined): Digest {
   const digest = parseDigest(text ?? '');
@@ -52,20 +50,19 @@ export async function getBlob(exchange: Exchange, path: { readonly digest: strin
     response.end();
     return;
   }
-  const handle = await ecr.files.openBlob(digest);
-  if (!handle) {
+  const reader = await ecr.files.openBlob(digest);
+  if (!reader) {
     ecr.log.error({ digest: path.digest }, "a blob's file is missing");
     throw unknownBlob();
   }
-  const { size: there } = await handle.stat();
-  if (there !== size) {
-    await handle.close();
-    throw new Error(`the file of blob ${path.digest} has ${there} bytes, not ${size}: push the image again to mend it`);
+  if (reader.size !== size) {
+    await reader.close();
+    throw new Error(`blob ${path.digest} has ${reader.size} bytes, not ${size}: push the image again to mend it`);
   }
   response.writeHead(status, described);
   request.socket.setTimeout(stalledMilliseconds);
   try {
-    await pipeline(handle.createReadStream({ start, end, highWaterMark: readBytes }), response);
+    await pipeline(reader.stream(start, end), response);
   } catch (error) {
     // The client went away, or the file could not be read to its end: either way the connection tells it.
     ecr.log.debug({ err: error, digest: path.digest }, 'a blob was not sent to its end');

@@ -1,5 +1,5 @@
 import type { Hash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
+import type { UploadFile } from './blob-store.ts';
 
 /** Chunks are written together once there is this much: a network chunk of 64 KiB a write costs a third of the rate. */
 const batchBytes = 1024 * 1024;
@@ -12,13 +12,13 @@ export interface Ingested {
 }
 
 /**
- * Streams a body to a file from `position` on, hashing on the way. One write runs while the next batch is received and
- * hashed, so at most two batches are in memory. Throws what a write throws (ENOSPC …); the file and the hash are then
+ * Streams a body to an upload from `position` on, hashing on the way. One write runs while the next batch is received and
+ * hashed, so at most two batches are in memory. Throws what a write throws (ENOSPC …); the upload and the hash are then
  * of no certain state beyond `position`.
  */
 export async function ingest(
   body: AsyncIterable<Uint8Array>,
-  handle: FileHandle,
+  file: UploadFile,
   position: number,
   hash: Hash | undefined,
 ): Promise<Ingested> {
@@ -34,7 +34,7 @@ export async function ingest(
     size = 0;
     for (const buffer of buffers) hash?.update(buffer);
     await writing;
-    writing = writeAll(handle, buffers, start);
+    writing = file.write(buffers, start);
     writing.catch(() => {});
   };
   const chunks = body[Symbol.asyncIterator]();
@@ -63,36 +63,4 @@ export async function ingest(
   }
   await writing;
   return { received: at - position, ...(interruption === undefined ? {} : { interruption }) };
-}
-
-async function writeAll(handle: FileHandle, buffers: readonly Uint8Array[], position: number): Promise<void> {
-  let rest = buffers;
-  let at = position;
-  while (rest.length > 0) {
-    const { bytesWritten } = await handle.writev(rest, at);
-    at += bytesWritten;
-    rest = after(rest, bytesWritten);
-  }
-}
-
-/** What is left of the buffers after their first `count` bytes. */
-function after(buffers: readonly Uint8Array[], count: number): readonly Uint8Array[] {
-  let skip = count;
-  for (const [index, buffer] of buffers.entries()) {
-    if (skip < buffer.length) return [buffer.subarray(skip), ...buffers.slice(index + 1)];
-    skip -= buffer.length;
-  }
-  return [];
-}
-
-/** Hashes the first `length` bytes of a file: how an upload goes on whose running hash is not there (after a restart). */
-export async function hashFile(handle: FileHandle, length: number, hash: Hash): Promise<void> {
-  const buffer = Buffer.allocUnsafe(batchBytes);
-  let at = 0;
-  while (at < length) {
-    const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, length - at), at);
-    if (bytesRead === 0) throw new Error(`a file of ${length} bytes ended at ${at}`);
-    hash.update(buffer.subarray(0, bytesRead));
-    at += bytesRead;
-  }
 }

@@ -1,5 +1,4 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
 import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/log.ts';
 import type { Random } from '../../../base/random.ts';
@@ -7,8 +6,8 @@ import type { Store } from '../../../state/store.ts';
 import { linkBlob } from '../blobs.ts';
 import type { Digest, DigestAlgorithm } from '../rules/grammar.ts';
 import type { EcrTables } from '../tables.ts';
-import type { BlobFiles } from './blob-files.ts';
-import { hashFile, type Ingested, ingest } from './ingest.ts';
+import type { BlobStore, UploadFile } from './blob-store.ts';
+import { type Ingested, ingest } from './ingest.ts';
 
 /** Why an upload could not go on; each face of the registry says it in its own code. */
 export class UploadFlaw extends Error {
@@ -61,7 +60,7 @@ interface Session {
 
 export interface UploadParts {
   readonly store: Store<EcrTables>;
-  readonly files: BlobFiles;
+  readonly files: BlobStore;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -90,7 +89,7 @@ export function openUploads({ store, files, clock, random, log, registryId }: Up
   async function exclusive<T>(
     repository: string,
     id: string,
-    work: (session: Session, handle: FileHandle) => Promise<T>,
+    work: (session: Session, file: UploadFile) => Promise<T>,
   ): Promise<T> {
     const { algorithm } = await row(repository, id);
     const session = sessions.get(id) ?? {
@@ -106,36 +105,36 @@ export function openUploads({ store, files, clock, random, log, registryId }: Up
     session.tail = before.then(() => mine.promise);
     try {
       await bounded(before, clock);
-      const handle = await files.openUpload(id);
-      if (!handle) {
+      const file = await files.openUpload(id);
+      if (!file) {
         sessions.delete(id);
         throw unknownUpload(id);
       }
       try {
-        const { size } = await handle.stat();
+        const size = await file.size();
         if (session.offset < 0) {
           session.offset = size;
           if (size === 0) session.hash = createHash(session.algorithm);
-        } else if (size > session.offset) await handle.truncate(session.offset);
+        } else if (size > session.offset) await file.truncate(session.offset);
         session.usedAt = clock.now();
-        return await work(session, handle);
+        return await work(session, file);
       } finally {
-        await handle.close();
+        await file.close();
       }
     } finally {
       mine.resolve();
     }
   }
 
-  async function add(session: Session, handle: FileHandle, piece: Piece): Promise<Ingested> {
+  async function add(session: Session, file: UploadFile, piece: Piece): Promise<Ingested> {
     const start = session.offset;
     const undo = async () => {
       session.hash = undefined;
-      await handle.truncate(start).catch((error) => log.warn({ err: error }, 'could not cut off a failed write'));
+      await file.truncate(start).catch((error) => log.warn({ err: error }, 'could not cut off a failed write'));
     };
     let ingested: Ingested;
     try {
-      ingested = await ingest(piece.body, handle, start, session.hash);
+      ingested = await ingest(piece.body, file, start, session.hash);
     } catch (error) {
       await undo();
       throw error;
@@ -152,11 +151,11 @@ export function openUploads({ store, files, clock, random, log, registryId }: Up
     return ingested;
   }
 
-  async function check(session: Session, handle: FileHandle, digest: Digest): Promise<void> {
+  async function check(session: Session, file: UploadFile, digest: Digest): Promise<void> {
     let hash = session.algorithm === digest.algorithm ? session.hash : undefined;
     if (!hash) {
       hash = createHash(digest.algorithm);
-      await hashFile(handle, session.offset, hash);
+      for await (const chunk of file.contents(session.offset)) hash.update(chunk);
     }
     const actual = hash.copy().digest('hex');
     if (actual !== digest.hex)
@@ -166,8 +165,8 @@ export function openUploads({ store, files, clock, random, log, registryId }: Up
       );
   }
 
-  async function commit(repository: string, id: string, session: Session, handle: FileHandle, digest: Digest) {
-    await files.commit(id, handle, digest);
+  async function commit(repository: string, id: string, session: Session, file: UploadFile, digest: Digest) {
+    await files.commit(id, file, digest);
     await store.transaction(async (tx) => {
       await linkBlob(tx, registryId, repository, `${digest.algorithm}:${digest.hex}`, session.offset, clock.now());
       await tx.db.deleteFrom('ecr_upload').where('id', '=', id).execute();
@@ -204,21 +203,21 @@ export function openUploads({ store, files, clock, random, log, registryId }: Up
     },
     offset: (repository, id) => exclusive(repository, id, async (session) => session.offset),
     append: (repository, id, piece) =>
-      exclusive(repository, id, async (session, handle) => {
+      exclusive(repository, id, async (session, file) => {
         if (piece.start !== undefined && piece.start !== session.offset)
           throw new UploadFlaw(
             'out-of-order',
             `the chunk starts at ${piece.start}, but the upload has ${session.offset} bytes`,
             session.offset,
           );
-        const { interruption } = await add(session, handle, piece);
+        const { interruption } = await add(session, file, piece);
         return { offset: session.offset, ...(interruption === undefined ? {} : { interruption }) };
       }),
     async finish(repository, id, digest) {
       try {
-        const size = await exclusive(repository, id, async (session, handle) => {
-          await check(session, handle, digest);
-          return commit(repository, id, session, handle, digest);
+        const size = await exclusive(repository, id, async (session, file) => {
+          await check(session, file, digest);
+          return commit(repository, id, session, file, digest);
         });
         sessions.delete(id);
         return size;
@@ -233,7 +232,7 @@ export function openUploads({ store, files, clock, random, log, registryId }: Up
     },
     async store(repository, digest, piece) {
       const id = random.uuid();
-      const handle = await files.createUpload(id);
+      const file = await files.createUpload(id);
       let kept = false;
       try {
         const session: Session = {
@@ -243,14 +242,14 @@ export function openUploads({ store, files, clock, random, log, registryId }: Up
           tail: Promise.resolve(),
           usedAt: clock.now(),
         };
-        const { interruption } = await add(session, handle, piece);
+        const { interruption } = await add(session, file, piece);
         if (interruption !== undefined) return { size: session.offset, interruption };
-        await check(session, handle, digest);
-        const size = await commit(repository, id, session, handle, digest);
+        await check(session, file, digest);
+        const size = await commit(repository, id, session, file, digest);
         kept = true;
         return { size };
       } finally {
-        await handle.close();
+        await file.close();
         if (!kept) await files.removeUpload(id);
       }
     },

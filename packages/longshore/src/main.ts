@@ -80,7 +80,10 @@ export async function startControl(settings: Settings, log: Logger): Promise<Con
     settings,
     services: services.map((service) => service.definition),
     gatekeeper: iam.contract.gatekeeper,
-    routes: [healthRoute(), resetRoute({ settings, store, stopControllers, prepare, startControllers })],
+    routes: [
+      healthRoute(ecs.contract.connectedMachines),
+      resetRoute({ settings, store, stopControllers, prepare, startControllers }),
+    ],
     log,
     clock: systemClock,
     random: systemRandom,

@@ -3,12 +3,15 @@ import type { Settings } from './base/settings.ts';
 import type { Store } from './state/store.ts';
 import type { HttpRoute } from './wire/service.ts';
 
-/** `GET /_longshore/health`: 200 as soon as the API answers. For start-up scripts and balancers in front of the API. */
-export function healthRoute(): HttpRoute {
+/**
+ * `GET /_longshore/health`: 200 as soon as the API answers, with the number of machines that tasks can be sent to. For start-up
+ * scripts and balancers in front of the API.
+ */
+export function healthRoute(connectedMachines: () => Promise<number>): HttpRoute {
   return {
     prefix: '/_longshore/health',
     async handle(_request, response) {
-      answer(response, 200, { status: 'ok' });
+      answer(response, 200, { status: 'ok', machines: await connectedMachines() });
     },
   };
 }

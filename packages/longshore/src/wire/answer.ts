@@ -22,6 +22,7 @@ import type {
   UpgradeRoute,
 } from './service.ts';
 import type { SignedRequest } from './sigv4.ts';
+import { secureTransport } from './transport.ts';
 
 export interface WireServerOptions {
   readonly settings: Pick<Settings, 'port' | 'host' | 'auth' | 'accountId' | 'region'>;
@@ -61,7 +62,7 @@ export function answerer({ settings, services, gatekeeper, log, clock, random }:
     const facts = {
       region: settings.region,
       sourceIp,
-      secureTransport: 'encrypted' in request.socket,
+      secureTransport: secureTransport(request.socket),
       userAgent: request.headers['user-agent'] ?? '',
     };
     return {

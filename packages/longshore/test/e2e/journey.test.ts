@@ -524,21 +524,42 @@ async function killContainersOf(task: Task): Promise<void> {
   }
 }
 
-test('a rolling deployment of a new image loses no request', async () => {
-  const load = startLoad(url);
-  await ecs.send(new UpdateServiceCommand({ cluster, service: 'web', taskDefinition: 'web:2' }));
-  await stable(90);
-  await until('only the new version to answer', 10_000, async () => (await get(url)).body.startsWith('v2'));
+test('rolling deployments of new images, one after another and under load, lose no request', async () => {
+  const load = startLoad(url, 8);
+  for (const [revision, version] of [
+    ['web:2', 'v2'],
+    ['web:1', 'v1'],
+    ['web:2', 'v2'],
+  ] as const) {
+    await ecs.send(new UpdateServiceCommand({ cluster, service: 'web', taskDefinition: revision }));
+    await stable(90);
+    assert.match((await get(url)).body, new RegExp(`^${version} `), 'steady means that only the new version answers');
+  }
   const result = await load.stop();
   assert.deepEqual(result.failures.slice(0, 5), [], `${result.failures.length} of ${result.requests} requests failed`);
-  assert.ok(
-    (result.bodies.get('v1') ?? 0) > 0 && (result.bodies.get('v2') ?? 0) > 0,
-    JSON.stringify([...result.bodies]),
+  assert.ok((result.bodies.get('v1') ?? 0) > 0 && (result.bodies.get('v2') ?? 0) > 0);
+  console.log(
+    `# three rolling deployments: ${result.requests} requests, 0 failed, ${JSON.stringify([...result.bodies])}`,
   );
-  console.log(`# rolling deployment: ${result.requests} requests, 0 failed, ${JSON.stringify([...result.bodies])}`);
   const deployments = (await service())?.deployments;
   assert.equal(deployments?.length, 1);
   assert.equal(deployments?.[0]?.rolloutState, 'COMPLETED');
+});
+
+test('containerd dies: what runs goes on running and answering, and new tasks start', async () => {
+  const before = (await ecs.send(new ListTasksCommand({ cluster, serviceName: 'web' }))).taskArns?.toSorted();
+  const load = startLoad(url);
+  const pid = Number((await must('pgrep', ['-f', `^\\S*containerd .*${longshore.dataDir}`])).trim().split('\n')[0]);
+  process.kill(pid, 'SIGKILL');
+  const task = await taskIn(await runTask('web'), 'RUNNING', 20_000);
+  const result = await load.stop();
+  assert.deepEqual(result.failures.slice(0, 5), [], `${result.failures.length} of ${result.requests} requests failed`);
+  assert.deepEqual(
+    (await ecs.send(new ListTasksCommand({ cluster, serviceName: 'web' }))).taskArns?.toSorted(),
+    before,
+  );
+  await ecs.send(new StopTaskCommand({ cluster, task: task.taskArn }));
+  assert.equal((await taskIn(task, 'STOPPED')).containers?.[0]?.exitCode, 7);
 });
 
 test('kill -9 of Longshore stops no container and fails no request; started again it takes everything up', async () => {

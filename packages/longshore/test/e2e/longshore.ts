@@ -98,11 +98,16 @@ export class Longshore {
     const child = this.#up;
     await until(`longshore up on port ${this.port} (${this.tail()})`, 30_000, async () => {
       if (child.exitCode !== null) throw new Error(`longshore up ended with ${child.exitCode}:\n${this.tail()}`);
-      return fetch(`${this.endpoint}/_longshore/health`).then(
-        (response) => response.ok,
-        () => false,
-      );
+      return (await this.machines()) > 0;
     });
+  }
+
+  /** Machines that have joined; 0 while the API does not answer. */
+  async machines(): Promise<number> {
+    return fetch(`${this.endpoint}/_longshore/health`).then(
+      async (response) => ((await response.json()) as { machines: number }).machines,
+      () => 0,
+    );
   }
 
   /** Kills every process of `longshore up` with SIGKILL, as a crash or the OOM killer would. */

@@ -7,8 +7,8 @@ import { test } from 'node:test';
 import { DescribeSubnetsCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { CreateRepositoryCommand, ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 import {
-  DescribeClustersCommand,
   ECSClient,
+  ListTasksCommand,
   RegisterTaskDefinitionCommand,
   RunTaskCommand,
   waitUntilTasksRunning,
@@ -120,45 +120,41 @@ test('the simulated runtime needs no privileges, and reset wipes its state', asy
   chmodSync(longshore.dataDir, 0o777);
   try {
     await longshore.up({ uid: Number(uid) });
-    const ecs = new ECSClient({ ...longshore.sdk(), credentials: { accessKeyId: 'any', secretAccessKey: 'key' } });
-    const { Subnets } = await new EC2Client({
-      ...longshore.sdk(),
-      credentials: { accessKeyId: 'any', secretAccessKey: 'key' },
-    }).send(new DescribeSubnetsCommand({}));
-    await ecs.send(
-      new RegisterTaskDefinitionCommand({
-        family: 'pretend',
-        networkMode: 'awsvpc',
-        requiresCompatibilities: ['FARGATE'],
-        cpu: '256',
-        memory: '512',
-        containerDefinitions: [{ name: 'a', image: 'anything:latest' }],
-      }),
-    );
-    const { tasks, failures } = await ecs.send(
-      new RunTaskCommand({
-        taskDefinition: 'pretend',
-        launchType: 'FARGATE',
-        count: 10,
-        networkConfiguration: { awsvpcConfiguration: { subnets: [Subnets?.[0]?.SubnetId ?? ''] } },
-      }),
-    );
-    assert.deepEqual(failures, []);
-    await waitUntilTasksRunning(
-      { client: ecs, maxWaitTime: 20, minDelay: 1, maxDelay: 1 },
-      { tasks: tasks?.map((task) => task.taskArn ?? '') },
-    );
-    const reset = await fetch(`${longshore.endpoint}/_longshore/reset`, { method: 'POST' });
-    assert.equal(reset.status, 200);
-    const { clusters } = await ecs.send(new DescribeClustersCommand({}));
-    assert.equal(clusters?.[0]?.runningTasksCount, 0);
-    const again = await ecs.send(
-      new RegisterTaskDefinitionCommand({
-        family: 'pretend',
-        containerDefinitions: [{ name: 'a', image: 'anything:latest', memory: 128 }],
-      }),
-    );
-    assert.equal(again.taskDefinition?.revision, 1);
+    const anyKey = { ...longshore.sdk(), credentials: { accessKeyId: 'any', secretAccessKey: 'key' } };
+    const ecs = new ECSClient(anyKey);
+    const ec2 = new EC2Client(anyKey);
+    const runTen = async () => {
+      const { taskDefinition } = await ecs.send(
+        new RegisterTaskDefinitionCommand({
+          family: 'pretend',
+          networkMode: 'awsvpc',
+          requiresCompatibilities: ['FARGATE'],
+          cpu: '256',
+          memory: '512',
+          containerDefinitions: [{ name: 'a', image: 'anything:latest' }],
+        }),
+      );
+      assert.equal(taskDefinition?.revision, 1);
+      const { Subnets } = await ec2.send(new DescribeSubnetsCommand({}));
+      const { tasks, failures } = await ecs.send(
+        new RunTaskCommand({
+          taskDefinition: 'pretend',
+          launchType: 'FARGATE',
+          count: 10,
+          networkConfiguration: { awsvpcConfiguration: { subnets: [Subnets?.[0]?.SubnetId ?? ''] } },
+        }),
+      );
+      assert.deepEqual(failures, []);
+      await waitUntilTasksRunning(
+        { client: ecs, maxWaitTime: 20, minDelay: 1, maxDelay: 1 },
+        { tasks: tasks?.map((task) => task.taskArn ?? '') },
+      );
+    };
+    await runTen();
+    assert.equal((await fetch(`${longshore.endpoint}/_longshore/reset`, { method: 'POST' })).status, 200);
+    assert.equal((await ecs.send(new ListTasksCommand({}))).taskArns?.length, 0);
+    await until('the machine to have joined again', 10_000, async () => (await longshore.machines()) > 0);
+    await runTen();
   } finally {
     await longshore.destroy();
   }

@@ -73,6 +73,15 @@ export function ecsService(serviceParts: ServiceParts<EcsTables>, others: EcsOth
     ],
 
     contract: {
+      async connectedMachines() {
+        const row = await store.db
+          .selectFrom('ecsInstances')
+          .select((eb) => eb.fn.countAll<number>().as('machines'))
+          .where('agentConnected', '=', 1)
+          .where('status', '=', 'ACTIVE')
+          .executeTakeFirstOrThrow();
+        return Number(row.machines);
+      },
       async imagesInUse() {
         const rows = await store.db
           .selectFrom('ecsTasks')

@@ -208,7 +208,7 @@ describe('recovery', () => {
     }
     await runtime.stop();
     process.kill(Number(readFileSync(places.pid, 'utf8')), 'SIGKILL');
-    await systemClock.sleep(500);
+    await systemClock.sleep(1_500);
     runtime = new ContainerdRuntime(parts);
     runtime.onExit((exit) => exits.set(exit.containerId, exit));
     await runtime.start();

@@ -18,6 +18,8 @@ export interface CallOptions {
   /** What is made in the call is held by this lease until the lease is deleted. */
   readonly lease?: string;
   readonly timeoutMs?: number;
+  /** Fails at once where containerd can't be reached, instead of waiting within its time until it can. */
+  readonly atOnce?: boolean;
 }
 
 /** A gRPC connection to containerd's socket. Errors carry gRPC's code and name the method. */
@@ -47,7 +49,7 @@ export class Grpc {
         (message: MessageShape<I>) => Buffer.from(toBinary(method.input, message)),
         (bytes: Buffer) => fromBinary(method.output, bytes),
         create(method.input, input),
-        metadata(options.lease),
+        metadata(options.lease, !options.atOnce),
         { deadline: Date.now() + (options.timeoutMs ?? 30_000) },
         (error: ServiceError | null, output?: MessageShape<O>) =>
           error ? reject(asGrpcError(method.name, error)) : resolve(output!),
@@ -96,8 +98,6 @@ export class GrpcError extends Error {
 export const isNotFound = (error: unknown) => error instanceof GrpcError && error.code === status.NOT_FOUND;
 /** Whether the call failed because the thing is there already. */
 export const isAlreadyThere = (error: unknown) => error instanceof GrpcError && error.code === status.ALREADY_EXISTS;
-/** Whether containerd itself could not be reached. */
-export const isUnavailable = (error: unknown) => error instanceof GrpcError && error.code === status.UNAVAILABLE;
 
 /** Awaits `call`; an error that `expected` knows counts as done. */
 export async function tolerate<T>(
@@ -119,8 +119,8 @@ export function asGrpcError(method: string, error: ServiceError): GrpcError {
 const pathOf = (method: { readonly name: string; readonly parent: { readonly typeName: string } }) =>
   `/${method.parent.typeName}/${method.name}`;
 
-function metadata(lease: string | undefined): Metadata {
-  const result = new Metadata();
+function metadata(lease: string | undefined, waitForReady = false): Metadata {
+  const result = new Metadata({ waitForReady });
   result.set('containerd-namespace', namespace);
   if (lease) result.set('containerd-lease', lease);
   return result;

@@ -120,7 +120,7 @@ export class Supervisor {
     while (this.#clock.now() - begun < startTimeoutMs) {
       const grpc = new Grpc(this.#places.socket);
       try {
-        const { version } = await grpc.unary(Version.method.version, {}, { timeoutMs: 2_000 });
+        const { version } = await grpc.unary(Version.method.version, {}, { timeoutMs: 2_000, atOnce: true });
         return version;
       } catch (error) {
         problem = error;

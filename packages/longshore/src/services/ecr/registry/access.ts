@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Fault } from '../../../wire/fault.ts';
 import type { Caller } from '../../../wire/service.ts';
+import { secureTransport } from '../../../wire/transport.ts';
 import { repositoryNotFound } from '../faults.ts';
 import type { Ecr } from '../parts.ts';
 import { findRepository, type RepositoryRow, repositoryAccess } from '../repositories.ts';
@@ -62,7 +63,7 @@ async function authorizeAny(
   const facts = {
     region: ecr.settings.region,
     sourceIp: (request.socket.remoteAddress ?? '').replace(/^::ffff:/, ''),
-    secureTransport: 'encrypted' in request.socket,
+    secureTransport: secureTransport(request.socket),
     userAgent: request.headers['user-agent'] ?? '',
   };
   const access = repositoryAccess(ecr.settings, name, row);

@@ -7,6 +7,7 @@ import type { Envelope, TaskStopVerificationMessage } from '../../../protocol/pa
 import type { Watch } from '../../../state/store.ts';
 import { Fault } from '../../../wire/fault.ts';
 import type { Caller, UpgradeRoute } from '../../../wire/service.ts';
+import { secureTransport } from '../../../wire/transport.ts';
 import { definitionOf } from '../lookups.ts';
 import type { EcsParts } from '../parts.ts';
 import type { TaskRow } from '../tables.ts';
@@ -262,7 +263,7 @@ export function agentGateway(
     const facts = {
       region: settings.region,
       sourceIp: request.socket.remoteAddress ?? '',
-      secureTransport: true,
+      secureTransport: secureTransport(request.socket),
       userAgent: request.headers['user-agent'] ?? '',
     };
     await iam.gatekeeper.authorize(caller, { action, resource: instance }, facts);

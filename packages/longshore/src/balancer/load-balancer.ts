@@ -12,7 +12,7 @@ import { runCheck } from './health/check.ts';
 import { admitted, firstHealth } from './health/health.ts';
 import { type Watch, watchTarget } from './health/watch.ts';
 import { haproxyProcess } from './process.ts';
-import { deregistrationDelaySeconds, renderConfig, type Server, serverWords } from './render/config.ts';
+import { deregistrationDelaySeconds, renderConfig, type Server, serverWords, unserved } from './render/config.ts';
 import { backendName, serverId, serverName } from './render/names.ts';
 
 const attachTimeoutMs = 10_000;
@@ -84,6 +84,7 @@ export function openLoadBalancer(first: LoadBalancerDocument, parts: LoadBalance
     document === first && actual?.get(backendName(groupArn))?.get(name) ? 'healthy' : undefined;
 
   const keep = (): void => {
+    if (unserved(document)) return;
     const next = new Map<string, Target>();
     for (const group of document.targetGroups) {
       for (const one of group.targets) {
@@ -122,8 +123,8 @@ export function openLoadBalancer(first: LoadBalancerDocument, parts: LoadBalance
           (how) => runCheck(`${folder}/check.sock`, one, how),
           clock,
           () => {
-            parts.onChange();
-            void reconcile();
+            // Told once traffic follows it.
+            void reconcile().finally(() => parts.onChange());
           },
         );
         next.set(key, { key, group, document: one, name, watch, drained: false });
@@ -260,6 +261,11 @@ export function openLoadBalancer(first: LoadBalancerDocument, parts: LoadBalance
   };
 
   const pass = async (): Promise<void> => {
+    const reason = unserved(document);
+    if (reason) {
+      error = reason;
+      return;
+    }
     const [interfaceId] = document.interfaceIds;
     if (interfaceId === undefined) throw new Error('The load balancer has no network interface.');
     attached = await networks.attach(interfaceId, attachTimeoutMs);

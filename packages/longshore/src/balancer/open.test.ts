@@ -145,6 +145,34 @@ test('rules: path, host, header, query, fixed response, redirect, weights', asyn
   assert.equal(`${moved.status} ${moved.headers.location}`, '301 https://x.test:443/new/old/a?b=c');
 });
 
+test('the Host header and header names come as the attributes say', async () => {
+  const sent = { headers: { host: 'shop.test', X_odd: '1' } };
+  const headers = async (attributes: Record<string, string>) => {
+    await apply({ ...rig.loadBalancer([rig.target(0)]), attributes });
+    return JSON.parse((await rig.get(url, sent)).body).headers;
+  };
+  const usual = await headers({});
+  assert.deepEqual([usual.host, usual.x_odd], [`shop.test:${rig.listenerPort}`, '1']);
+  const set = await headers({
+    'routing.http.preserve_host_header.enabled': 'true',
+    'routing.http.drop_invalid_header_fields.enabled': 'true',
+  });
+  assert.deepEqual([set.host, set.x_odd, set['x-forwarded-proto']], ['shop.test', undefined, 'http']);
+});
+
+test('a network load balancer is refused in plain words', async () => {
+  const network: LoadBalancerDocument = {
+    ...rig.loadBalancer([rig.target(0)]),
+    arn: 'lb/net',
+    type: 'network',
+    interfaceIds: ['eni-t5'],
+  };
+  await balancer.apply({ loadBalancers: [rig.loadBalancer([rig.target(0)]), network] });
+  const { state: told, error } = seen.find(({ arn }) => arn === 'lb/net')!;
+  assert.equal(told, 'failed');
+  assert.equal(error, 'Load balancer lb/net is not served: its type, network, is not supported yet.');
+});
+
 test('a connection that idled through a reload meets the new rules and servers', async () => {
   await apply(rig.loadBalancer([rig.target(0)]));
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });

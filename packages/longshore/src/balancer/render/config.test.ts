@@ -89,6 +89,32 @@ test('what can not be served is said and not rendered', () => {
   assert.doesNotMatch(render(secure).text, /443/);
 });
 
+test('attributes of a load balancer become what HAProxy does', async () => {
+  const forward = { arn: 'r', conditions: [], action: { type: 'fixed-response', status: 200 } } as const;
+  const on = (port: number, attributes: Record<string, string> = {}) =>
+    document([], { attributes, listeners: [{ arn: 'l', port, protocol: 'HTTP', rules: [forward] }] });
+  assert.match(render(on(80)).text, /set-header Host %\[req\.hdr\(host\),host_only\]/);
+  assert.match(render(on(8080)).text, /set-header Host %\[req\.hdr\(host\)\]:8080 .*port_only -m int 0/);
+  const all = on(80, {
+    'routing.http.preserve_host_header.enabled': 'true',
+    'routing.http.drop_invalid_header_fields.enabled': 'true',
+    'routing.http2.enabled': 'false',
+  });
+  assert.doesNotMatch(render(all).text, /set-header Host/);
+  assert.match(render(all).text, /del-header \[\^-A-Za-z0-9\] -m reg/);
+  assert.match(render(all).text, /bind 0\.0\.0\.0:80 proto h1\n/);
+  for (const one of [on(80), on(8080), all]) await accepted(one);
+});
+
+test('what no target group can be served with is said, and answered 503', async () => {
+  for (const unserved of [{ protocolVersion: 'GRPC' }, { protocolVersion: 'HTTP2' }, { protocol: 'TCP' }] as const) {
+    const one = document([], { targetGroups: [{ ...group, ...unserved }] });
+    assert.match(render(one).problems.join(), /Target group tg is not served: its protocol.*(GRPC|HTTP2|TCP), is not/);
+    assert.match(render(one).text, /return status 503 [^\n]*503\.html\n/);
+    await accepted(one);
+  }
+});
+
 test('wildcards match as the regular expression says, and nothing else in them is special', () => {
   const match = (pattern: string, text: string) => new RegExp(anchored(pattern).slice(1, -1)).test(text);
   assert.ok(match('/img/*', '/img/a/b.png') && !match('/img/*', '/images/'));

@@ -92,12 +92,20 @@ export function renderConfig(
   const structure = structureHash(structural(false).join('\n'), files);
   const text = [...head(structure, loadBalancer, options), ...structural(true), ''].join('\n');
   for (const group of loadBalancer.targetGroups) {
-    if (group.protocolVersion !== 'HTTP1')
-      problems.push(
-        `${group.protocolVersion} of target group ${group.arn} is not supported yet; it is served as HTTP/1.1.`,
-      );
+    const reason = unservedGroup(group);
+    if (reason) problems.push(`Target group ${group.arn} is not served: ${reason}`);
   }
   return { text, files, problems, structure };
+}
+
+/** Why nothing of a load balancer can be served, in plain words; undefined where it can. */
+export const unserved = ({ arn, type }: LoadBalancerDocument): string | undefined =>
+  type === 'application' ? undefined : `Load balancer ${arn} is not served: its type, ${type}, is not supported yet.`;
+
+function unservedGroup({ protocol, protocolVersion }: TargetGroupDocument): string | undefined {
+  if (protocol !== 'HTTP' && protocol !== 'HTTPS') return `its protocol, ${protocol}, is not supported yet.`;
+  if (protocolVersion !== 'HTTP1') return `its protocol version, ${protocolVersion}, is not supported yet.`;
+  return undefined;
 }
 
 const indent = (line: string): string => `  ${line}`;
@@ -163,7 +171,8 @@ const unavailable = (folder: string): string =>
   `http-request return status 503 content-type text/html hdr Server awselb/2.0 file ${folder}/503.html`;
 
 function frontendLines({ attributes }: LoadBalancerDocument, port: number): string[] {
-  const client = attributes['routing.http.xff_client_port.enabled'] === 'true' ? '%[src]:%[src_port]' : '%[src]';
+  const on = (attribute: string): boolean => attributes[attribute] === 'true';
+  const client = on('routing.http.xff_client_port.enabled') ? '%[src]:%[src_port]' : '%[src]';
   const forwarded: Readonly<Record<string, string[]>> = {
     append: [
       `http-request set-var-fmt(txn.xff) '%[req.fhdr(x-forwarded-for)], ${client}' if { req.fhdr(x-forwarded-for) -m found }`,
@@ -175,7 +184,7 @@ function frontendLines({ attributes }: LoadBalancerDocument, port: number): stri
   };
   const root = '1-%[var(txn.time),lower]-%[uuid,field(1,-)]%[uuid,field(5,-)]%[uuid,field(2,-)]';
   return [
-    `bind 0.0.0.0:${Number(port)}`,
+    `bind 0.0.0.0:${Number(port)}${attributes['routing.http2.enabled'] === 'false' ? ' proto h1' : ''}`,
     `bind abns@next-${Number(port)} accept-proxy`,
     `tcp-request connection expect-proxy layer4 if { src ${frontDoorAddress} }`,
     // A connection that idled through a reload may bring one more request to a worker that knows only the servers and rules
@@ -185,6 +194,10 @@ function frontendLines({ attributes }: LoadBalancerDocument, port: number): stri
     `use_backend next-${Number(port)} if { var(txn.next) -m found }`,
     // What is not safe to say twice is never said twice once a target has it.
     'http-request disable-l7-retry if !METH_GET !{ method HEAD OPTIONS }',
+    ...(on('routing.http.drop_invalid_header_fields.enabled')
+      ? [`http-request del-header [^-A-Za-z0-9] -m reg ${unlessNext}`]
+      : []),
+    ...(on('routing.http.preserve_host_header.enabled') ? [] : [hostLine(port)]),
     ...(forwarded[attributes['routing.http.xff_header_processing.mode'] ?? 'append'] ?? []),
     `http-request set-header X-Forwarded-Port ${Number(port)} ${unlessNext}`,
     `http-request set-header X-Forwarded-Proto http ${unlessNext}`,
@@ -195,6 +208,15 @@ function frontendLines({ attributes }: LoadBalancerDocument, port: number): stri
   ];
 }
 
+/**
+ * What ALB makes of the Host header unless it is to be kept: without a port where the listener's is 80 or 443, else with one
+ * (https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html, "Host header preservation").
+ */
+const hostLine = (port: number): string =>
+  port === 80 || port === 443
+    ? `http-request set-header Host %[req.hdr(host),host_only] ${unlessNext} { req.hdr(host) -m found }`
+    : `http-request set-header Host %[req.hdr(host)]:${Number(port)} ${unlessNext} { req.hdr(host),port_only -m int 0 }`;
+
 const unlessNext = 'if !{ var(txn.next) -m found }';
 
 function backend(group: TargetGroupDocument, servers: readonly Server[], { folder }: RenderOptions): string[] {
@@ -203,7 +225,7 @@ function backend(group: TargetGroupDocument, servers: readonly Server[], { folde
     ...[
       `balance ${algorithms[group.attributes['load_balancing.algorithm.type'] ?? 'round_robin'] ?? 'roundrobin'}`,
       // A worker that is stopping counts none of its servers, though they serve what it still has.
-      `${unavailable(folder)} if { nbsrv lt 1 } !{ stopping }`,
+      unservedGroup(group) ? unavailable(folder) : `${unavailable(folder)} if { nbsrv lt 1 } !{ stopping }`,
       ...servers.map(
         ({ name, address, port, ready }) =>
           `server ${name} ${address}:${port} id ${serverId(name)}${serverWords(group)}${ready ? '' : ' disabled'}`,

@@ -295,6 +295,19 @@ test('what AWS refuses is refused in its words', async () => {
     bench.call('ModifyLoadBalancerAttributes', { LoadBalancerArn: arn, Attributes: [{ Key: 'x', Value: 'y' }] }),
     { name: 'InvalidConfigurationRequest', message: "Load balancer attribute key 'x' is not recognized" },
   );
+  const setAttribute = (Key: string, Value: string) =>
+    bench.call('ModifyLoadBalancerAttributes', { LoadBalancerArn: arn, Attributes: [{ Key, Value }] });
+  for (const [key, value] of [
+    ['routing.http.desync_mitigation_mode', 'strictest'],
+    ['waf.fail_open.enabled', 'true'],
+    ['load_balancing.cross_zone.enabled', 'false'],
+  ] as const) {
+    await assert.rejects(setAttribute(key, value), {
+      name: 'NotImplementedException',
+      message: `Load balancer attribute ${key}=${value} is not implemented by Longshore yet.`,
+    });
+  }
+  await setAttribute('routing.http.preserve_host_header.enabled', 'true');
   await assert.rejects(bench.call('DescribeTargetGroups', { Names: ['nope'] }), {
     name: 'TargetGroupNotFound',
     message: 'One or more target groups not found',

@@ -4,8 +4,8 @@ import { fault, notYet } from '../errors.ts';
 interface Attribute {
   readonly default: string;
   readonly accepts: RegExp | ((value: string) => boolean);
-  /** Whether nodes do what the default says and nothing else: any other value is refused rather than ignored. */
-  readonly onlyDefault?: true;
+  /** The values that nodes serve, where they don't serve all: any other is refused rather than ignored. */
+  readonly served?: readonly string[];
 }
 
 export type AttributeTable = Readonly<Record<string, Attribute>>;
@@ -20,7 +20,11 @@ const choice = (first: string, ...more: readonly string[]): Attribute => ({
   accepts: (text) => text === first || more.includes(text),
 });
 const text = (value = ''): Attribute => ({ default: value, accepts: /^[\x20-\x7e]{0,1024}$/ });
-const fixed = (attribute: Attribute): Attribute => ({ ...attribute, onlyDefault: true });
+/** Served with its default alone, or with what else means the same. */
+const fixed = (attribute: Attribute, ...same: readonly string[]): Attribute => ({
+  ...attribute,
+  served: [attribute.default, ...same],
+});
 
 /** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html, application load balancers. */
 export const loadBalancerAttributes: AttributeTable = {
@@ -37,15 +41,15 @@ export const loadBalancerAttributes: AttributeTable = {
   'client_keep_alive.seconds': fixed(number(3600, 60, 604_800)),
   'deletion_protection.enabled': flag(false),
   'ipv6.deny_all_igw_traffic': fixed(flag(false)),
-  'load_balancing.cross_zone.enabled': flag(true),
+  'load_balancing.cross_zone.enabled': fixed(flag(true)),
   'routing.http2.enabled': flag(true),
   'routing.http.drop_invalid_header_fields.enabled': flag(false),
   'routing.http.preserve_host_header.enabled': flag(false),
   'routing.http.xff_client_port.enabled': flag(false),
   'routing.http.xff_header_processing.mode': choice('append', 'preserve', 'remove'),
-  'routing.http.desync_mitigation_mode': choice('defensive', 'monitor', 'strictest'),
-  'routing.http.x_amzn_tls_version_and_cipher_suite.enabled': flag(false),
-  'waf.fail_open.enabled': flag(false),
+  'routing.http.desync_mitigation_mode': fixed(choice('defensive', 'monitor', 'strictest')),
+  'routing.http.x_amzn_tls_version_and_cipher_suite.enabled': fixed(flag(false)),
+  'waf.fail_open.enabled': fixed(flag(false)),
   'zonal_shift.config.enabled': fixed(flag(false)),
 };
 
@@ -57,34 +61,26 @@ export const targetGroupAttributes: AttributeTable = {
   'stickiness.lb_cookie.duration_seconds': number(86_400, 1, 604_800),
   'stickiness.app_cookie.cookie_name': text(),
   'stickiness.app_cookie.duration_seconds': number(86_400, 1, 604_800),
-  'slow_start.duration_seconds': {
-    onlyDefault: true,
+  'slow_start.duration_seconds': fixed({
     default: '0',
     accepts: (value) => value === '0' || (/^\d+$/.test(value) && Number(value) >= 30 && Number(value) <= 900),
-  },
+  }),
   'load_balancing.algorithm.type': choice('round_robin', 'least_outstanding_requests', 'weighted_random'),
   'load_balancing.algorithm.anomaly_mitigation': fixed(choice('off', 'on')),
-  'load_balancing.cross_zone.enabled': choice('use_load_balancer_configuration', 'true', 'false'),
-  'target_group_health.dns_failover.minimum_healthy_targets.count': {
-    onlyDefault: true,
-    default: '1',
-    accepts: /^(off|\d{1,4})$/,
-  },
-  'target_group_health.dns_failover.minimum_healthy_targets.percentage': {
-    onlyDefault: true,
+  'load_balancing.cross_zone.enabled': fixed(choice('use_load_balancer_configuration', 'true', 'false'), 'true'),
+  'target_group_health.dns_failover.minimum_healthy_targets.count': fixed({ default: '1', accepts: /^(off|\d{1,4})$/ }),
+  'target_group_health.dns_failover.minimum_healthy_targets.percentage': fixed({
     default: 'off',
     accepts: /^(off|\d{1,3})$/,
-  },
-  'target_group_health.unhealthy_state_routing.minimum_healthy_targets.count': {
-    onlyDefault: true,
+  }),
+  'target_group_health.unhealthy_state_routing.minimum_healthy_targets.count': fixed({
     default: '1',
     accepts: /^\d{1,4}$/,
-  },
-  'target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage': {
-    onlyDefault: true,
+  }),
+  'target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage': fixed({
     default: 'off',
     accepts: /^(off|\d{1,3})$/,
-  },
+  }),
 };
 
 /** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ListenerAttribute.html, HTTP listeners. */
@@ -129,7 +125,7 @@ export function changeAttributes(
     if (!(accepts instanceof RegExp ? accepts.test(Value) : accepts(Value))) {
       throw fault('InvalidConfigurationRequest', `${what} attribute key '${Key}' does not take the value '${Value}'`);
     }
-    if (attribute.onlyDefault && Value !== attribute.default) throw notYet(`${what} attribute ${Key}=${Value} is`);
+    if (attribute.served?.includes(Value) === false) throw notYet(`${what} attribute ${Key}=${Value} is`);
     result[Key] = Value;
   }
   return result;

@@ -218,5 +218,9 @@ function checkProtocol(
   }
   if (input.Certificates?.length) throw invalid('A certificate cannot be specified for HTTP listeners');
   if (input.SslPolicy) throw invalid('An SSL policy cannot be specified for HTTP listeners');
+  if (input.AlpnPolicy?.length) throw invalid('An ALPN policy cannot be specified for HTTP listeners');
+  if ((input.MutualAuthentication?.Mode ?? 'off') !== 'off') {
+    throw invalid('Mutual authentication cannot be specified for HTTP listeners');
+  }
   return protocol;
 }

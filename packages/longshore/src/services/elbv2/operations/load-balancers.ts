@@ -193,6 +193,9 @@ function refuseUnserved(input: CreateLoadBalancerInput): void {
   if (Type !== 'application') throw notYet(`Load balancers of type '${Type}' are`);
   if (IpAddressType !== 'ipv4') throw notYet(`Load balancers of IP address type '${IpAddressType}' are`);
   if (input.CustomerOwnedIpv4Pool || input.IpamPools) throw notYet('Address pools of load balancers are');
+  if (input.EnablePrefixForIpv6SourceNat === 'on') {
+    throw invalid("Source NAT prefixes cannot be specified for load balancers of type 'application'");
+  }
 }
 
 /** The subnets that a request names, by id or by mapping. */

@@ -14,7 +14,7 @@ export const placeOf = (context: RequestContext): Place => ({ region: context.re
 /** The active cluster that a request names. Throws ClusterNotFoundException. */
 export async function activeCluster(db: Db, context: RequestContext, given: string | undefined): Promise<ClusterRow> {
   const row = await db
-    .selectFrom('ecsClusters')
+    .selectFrom('ecs_clusters')
     .selectAll()
     .where('arn', '=', toClusterArn(placeOf(context), given))
     .executeTakeFirst();
@@ -30,10 +30,10 @@ export async function findDefinition(db: Db, place: Place, given: string): Promi
   const [family = '', revision] = name.split(':');
   if (revision !== undefined) {
     const arn = given.startsWith('arn:') ? given : taskDefinitionArn(place, family, Number(revision));
-    return db.selectFrom('ecsTaskDefinitions').selectAll().where('arn', '=', arn).executeTakeFirst();
+    return db.selectFrom('ecs_task_definitions').selectAll().where('arn', '=', arn).executeTakeFirst();
   }
   return db
-    .selectFrom('ecsTaskDefinitions')
+    .selectFrom('ecs_task_definitions')
     .selectAll()
     .where('accountId', '=', place.accountId)
     .where('family', '=', family)
@@ -56,16 +56,16 @@ export const definitionOf = (row: Pick<TaskDefinitionRow, 'document'>): Definiti
 /** Tags by resource. */
 export async function tagsOf(db: Db, arns: readonly string[]): Promise<ReadonlyMap<string, Tag[]>> {
   if (arns.length === 0) return new Map();
-  const rows = await db.selectFrom('ecsTags').selectAll().where('arn', 'in', arns).execute();
+  const rows = await db.selectFrom('ecs_tags').selectAll().where('arn', 'in', arns).execute();
   return new Map(rows.map((row) => [row.arn, JSON.parse(row.tags) as Tag[]]));
 }
 
 /** Replaces a resource's tags. */
 export async function setTags(db: Db, arn: string, tags: readonly Tag[]): Promise<void> {
-  await db.deleteFrom('ecsTags').where('arn', '=', arn).execute();
+  await db.deleteFrom('ecs_tags').where('arn', '=', arn).execute();
   if (tags.length > 0)
     await db
-      .insertInto('ecsTags')
+      .insertInto('ecs_tags')
       .values({ arn, tags: JSON.stringify(tags) })
       .execute();
 }

@@ -58,7 +58,7 @@ export function ecsService(serviceParts: ServiceParts<EcsTables>, others: EcsOth
         ] as const) {
           const row = newCluster(clusterArn(place, name), settings.accountId, clock.now(), {}, hidden);
           await tx.db
-            .insertInto('ecsClusters')
+            .insertInto('ecs_clusters')
             .values(row)
             .onConflict((conflict) => conflict.column('arn').doNothing())
             .execute();
@@ -75,7 +75,7 @@ export function ecsService(serviceParts: ServiceParts<EcsTables>, others: EcsOth
     contract: {
       async connectedMachines() {
         const row = await store.db
-          .selectFrom('ecsInstances')
+          .selectFrom('ecs_instances')
           .select((eb) => eb.fn.countAll<number>().as('machines'))
           .where('agentConnected', '=', 1)
           .where('status', '=', 'ACTIVE')
@@ -84,7 +84,7 @@ export function ecsService(serviceParts: ServiceParts<EcsTables>, others: EcsOth
       },
       async imagesInUse() {
         const rows = await store.db
-          .selectFrom('ecsTasks')
+          .selectFrom('ecs_tasks')
           .select('document')
           .where('lastStatus', '!=', 'STOPPED')
           .execute();

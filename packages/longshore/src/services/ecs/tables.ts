@@ -7,8 +7,8 @@ import type { Migrations } from '../../state/store.ts';
  */
 export interface EcsTables {
   /** Numbers that only grow, e.g. how often the agent gateway was started. */
-  ecsCounters: { name: string; value: number };
-  ecsClusters: {
+  ecs_counters: { name: string; value: number };
+  ecs_clusters: {
     arn: string;
     name: string;
     accountId: string;
@@ -19,10 +19,10 @@ export interface EcsTables {
     createdAt: number;
   };
   /** Tags of everything of ECS's: JSON array of `{key, value}`. */
-  ecsTags: { arn: string; tags: string };
+  ecs_tags: { arn: string; tags: string };
   /** The last revision that a family was given: numbers are never used again. */
-  ecsFamilies: { accountId: string; family: string; lastRevision: number };
-  ecsTaskDefinitions: {
+  ecs_families: { accountId: string; family: string; lastRevision: number };
+  ecs_task_definitions: {
     arn: string;
     accountId: string;
     family: string;
@@ -34,7 +34,7 @@ export interface EcsTables {
     deregisteredAt: number | null;
     deleteRequestedAt: number | null;
   };
-  ecsInstances: {
+  ecs_instances: {
     arn: string;
     clusterArn: string;
     status: 'ACTIVE' | 'DRAINING' | 'INACTIVE';
@@ -48,7 +48,7 @@ export interface EcsTables {
     document: string;
     registeredAt: number;
   };
-  ecsTasks: {
+  ecs_tasks: {
     arn: string;
     clusterArn: string;
     instanceArn: string | null;
@@ -86,7 +86,7 @@ export interface EcsTables {
     stoppedReason: string | null;
     document: string;
   };
-  ecsServices: {
+  ecs_services: {
     arn: string;
     clusterArn: string;
     name: string;
@@ -98,9 +98,9 @@ export interface EcsTables {
     createdAt: number;
     createdBy: string;
   };
-  ecsServiceEvents: { id: string; serviceArn: string; createdAt: number; place: number; message: string };
+  ecs_service_events: { id: string; serviceArn: string; createdAt: number; place: number; message: string };
   /** A deployment, its service revision and its service deployment: all three are made and named together. */
-  ecsDeployments: {
+  ecs_deployments: {
     /** `ecs-svc/N`. */
     id: string;
     serviceArn: string;
@@ -127,8 +127,8 @@ export interface EcsTables {
     finishedAt: number | null;
     document: string;
   };
-  ecsClientTokens: { token: string; request: string; answer: string; createdAt: number };
-  ecsSettings: { principalArn: string; name: string; value: string };
+  ecs_client_tokens: { token: string; request: string; answer: string; createdAt: number };
+  ecs_settings: { principalArn: string; name: string; value: string };
 }
 
 export type TaskStatus =
@@ -141,12 +141,12 @@ export type TaskStatus =
   | 'DEPROVISIONING'
   | 'STOPPED';
 
-export type ClusterRow = Selectable<EcsTables['ecsClusters']>;
-export type TaskDefinitionRow = Selectable<EcsTables['ecsTaskDefinitions']>;
-export type InstanceRow = Selectable<EcsTables['ecsInstances']>;
-export type TaskRow = Selectable<EcsTables['ecsTasks']>;
-export type ServiceRow = Selectable<EcsTables['ecsServices']>;
-export type DeploymentRow = Selectable<EcsTables['ecsDeployments']>;
+export type ClusterRow = Selectable<EcsTables['ecs_clusters']>;
+export type TaskDefinitionRow = Selectable<EcsTables['ecs_task_definitions']>;
+export type InstanceRow = Selectable<EcsTables['ecs_instances']>;
+export type TaskRow = Selectable<EcsTables['ecs_tasks']>;
+export type ServiceRow = Selectable<EcsTables['ecs_services']>;
+export type DeploymentRow = Selectable<EcsTables['ecs_deployments']>;
 
 /** A column: its type, and `?` where it may be null. */
 type Column = ColumnDataType | `${'text' | 'integer'}?`;
@@ -155,8 +155,8 @@ const tables: Record<
   string,
   { columns: Record<string, Column>; key: readonly string[]; indexes?: readonly (readonly string[])[] }
 > = {
-  ecsCounters: { columns: { name: 'text', value: 'bigint' }, key: ['name'] },
-  ecsClusters: {
+  ecs_counters: { columns: { name: 'text', value: 'bigint' }, key: ['name'] },
+  ecs_clusters: {
     columns: {
       arn: 'text',
       name: 'text',
@@ -168,12 +168,12 @@ const tables: Record<
     },
     key: ['arn'],
   },
-  ecsTags: { columns: { arn: 'text', tags: 'text' }, key: ['arn'] },
-  ecsFamilies: {
+  ecs_tags: { columns: { arn: 'text', tags: 'text' }, key: ['arn'] },
+  ecs_families: {
     columns: { accountId: 'text', family: 'text', lastRevision: 'integer' },
     key: ['accountId', 'family'],
   },
-  ecsTaskDefinitions: {
+  ecs_task_definitions: {
     columns: {
       arn: 'text',
       accountId: 'text',
@@ -189,7 +189,7 @@ const tables: Record<
     key: ['arn'],
     indexes: [['accountId', 'family', 'revision']],
   },
-  ecsInstances: {
+  ecs_instances: {
     columns: {
       arn: 'text',
       clusterArn: 'text',
@@ -205,7 +205,7 @@ const tables: Record<
     key: ['arn'],
     indexes: [['clusterArn']],
   },
-  ecsTasks: {
+  ecs_tasks: {
     columns: {
       arn: 'text',
       clusterArn: 'text',
@@ -250,7 +250,7 @@ const tables: Record<
       ['targets'],
     ],
   },
-  ecsServices: {
+  ecs_services: {
     columns: {
       arn: 'text',
       clusterArn: 'text',
@@ -265,12 +265,12 @@ const tables: Record<
     key: ['arn'],
     indexes: [['clusterArn']],
   },
-  ecsServiceEvents: {
+  ecs_service_events: {
     columns: { id: 'text', serviceArn: 'text', createdAt: 'bigint', place: 'integer', message: 'text' },
     key: ['id'],
     indexes: [['serviceArn', 'place']],
   },
-  ecsDeployments: {
+  ecs_deployments: {
     columns: {
       id: 'text',
       serviceArn: 'text',
@@ -296,11 +296,11 @@ const tables: Record<
     key: ['id'],
     indexes: [['serviceArn', 'status'], ['serviceDeploymentArn']],
   },
-  ecsClientTokens: {
+  ecs_client_tokens: {
     columns: { token: 'text', request: 'text', answer: 'text', createdAt: 'bigint' },
     key: ['token'],
   },
-  ecsSettings: { columns: { principalArn: 'text', name: 'text', value: 'text' }, key: ['principalArn', 'name'] },
+  ecs_settings: { columns: { principalArn: 'text', name: 'text', value: 'text' }, key: ['principalArn', 'name'] },
 };
 
 export const ecsMigrations: Migrations = {
@@ -314,10 +314,10 @@ export const ecsMigrations: Migrations = {
           const plain: ColumnDataType = nullable ? (type === 'integer?' ? 'bigint' : 'text') : (type as ColumnDataType);
           table = table.addColumn(column, plain, (made) => (nullable ? made : made.notNull()));
         }
-        await table.addPrimaryKeyConstraint(`${name}Key`, key as never).execute();
+        await table.addPrimaryKeyConstraint(`${name}_key`, key as never).execute();
         for (const index of indexes)
           await db.schema
-            .createIndex(`${name}By${index.join('')}`)
+            .createIndex(`${name}_by_${index.join('_')}`)
             .on(name)
             .columns([...index])
             .execute();

@@ -11,10 +11,10 @@ const perEpoch = 2 ** 28;
 export async function openEpoch(store: Store<EcsTables>): Promise<() => number> {
   const epoch = await store.transaction(async (tx) => {
     const name = 'agent-gateway-starts';
-    const row = await tx.db.selectFrom('ecsCounters').select('value').where('name', '=', name).executeTakeFirst();
+    const row = await tx.db.selectFrom('ecs_counters').select('value').where('name', '=', name).executeTakeFirst();
     const value = Number(row?.value ?? 0) + 1;
     await tx.db
-      .insertInto('ecsCounters')
+      .insertInto('ecs_counters')
       .values({ name, value })
       .onConflict((conflict) => conflict.column('name').doUpdateSet({ value }))
       .execute();

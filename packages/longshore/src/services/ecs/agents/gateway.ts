@@ -79,7 +79,7 @@ export function agentGateway(
 
   async function payloadFor(row: TaskRow) {
     const definition = await store.db
-      .selectFrom('ecsTaskDefinitions')
+      .selectFrom('ecs_task_definitions')
       .selectAll()
       .where('arn', '=', row.taskDefinitionArn)
       .executeTakeFirstOrThrow();
@@ -120,7 +120,7 @@ export function agentGateway(
 
   async function dispatch(taskArns: readonly string[], retryMs = firstRetryMs): Promise<void> {
     if (taskArns.length === 0) return;
-    const rows = await store.db.selectFrom('ecsTasks').selectAll().where('arn', 'in', taskArns).execute();
+    const rows = await store.db.selectFrom('ecs_tasks').selectAll().where('arn', 'in', taskArns).execute();
     const byInstance = Map.groupBy(rows.filter(mustSend), (row) => row.instanceArn ?? '');
     await Promise.all(
       [...byInstance].map(async ([arn, mine]) => {
@@ -170,7 +170,7 @@ export function agentGateway(
 
   const tasksOf = (instanceArn: string) =>
     store.db
-      .selectFrom('ecsTasks')
+      .selectFrom('ecs_tasks')
       .selectAll()
       .where('instanceArn', '=', instanceArn)
       .where('lastStatus', '!=', 'STOPPED')
@@ -209,7 +209,7 @@ export function agentGateway(
   async function setConnected(instanceArn: string, connected: boolean): Promise<void> {
     await store.transaction(async (tx) => {
       await tx.db
-        .updateTable('ecsInstances')
+        .updateTable('ecs_instances')
         .set((eb) => ({ agentConnected: connected ? 1 : 0, agentSeenAt: clock.now(), version: eb('version', '+', 1) }))
         .where('arn', '=', instanceArn)
         .execute();
@@ -241,7 +241,7 @@ export function agentGateway(
   async function verifyStops(connection: Connection, message: TaskStopVerificationMessage): Promise<void> {
     const arns = message.stopCandidates.map((candidate) => candidate.taskArn);
     const known =
-      arns.length === 0 ? [] : await store.db.selectFrom('ecsTasks').selectAll().where('arn', 'in', arns).execute();
+      arns.length === 0 ? [] : await store.db.selectFrom('ecs_tasks').selectAll().where('arn', 'in', arns).execute();
     const running = new Set(
       known
         .filter(
@@ -267,7 +267,7 @@ export function agentGateway(
       userAgent: request.headers['user-agent'] ?? '',
     };
     await iam.gatekeeper.authorize(caller, { action, resource: instance }, facts);
-    const row = await store.db.selectFrom('ecsInstances').selectAll().where('arn', '=', instance).executeTakeFirst();
+    const row = await store.db.selectFrom('ecs_instances').selectAll().where('arn', '=', instance).executeTakeFirst();
     if (!row) throw new Fault('InvalidInstanceException', `The container instance ${instance} is not registered.`);
     if (row.status === 'INACTIVE')
       throw new Fault('InactiveInstanceException', `The container instance ${instance} is deregistered.`);
@@ -349,7 +349,7 @@ export function agentGateway(
     const ageing = credentials.ageing();
     if (ageing.length === 0) return;
     const rows = await store.db
-      .selectFrom('ecsTasks')
+      .selectFrom('ecs_tasks')
       .selectAll()
       .where('arn', 'in', ageing)
       .where('lastStatus', '!=', 'STOPPED')
@@ -403,7 +403,7 @@ export function agentGateway(
         );
         await store.transaction(async (tx) => {
           await tx.db
-            .updateTable('ecsInstances')
+            .updateTable('ecs_instances')
             .set({ agentConnected: 0, agentSeenAt: clock.now() })
             .where('agentConnected', '=', 1)
             .execute();

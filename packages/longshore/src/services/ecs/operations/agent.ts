@@ -57,7 +57,7 @@ export function agentOperations({ store }: EcsParts, moves: Transitions): Record
         for (const change of input.attachments ?? []) {
           const id = change.attachmentArn?.split('/').at(-1) ?? '';
           const rows = await store.db
-            .selectFrom('ecsTasks')
+            .selectFrom('ecs_tasks')
             .select('arn')
             .where('lastStatus', '!=', 'STOPPED')
             .where('document', 'like', `%${id.replaceAll(/[%_]/g, '')}%`)

@@ -59,7 +59,7 @@ export function newCluster(
   createdAt: number,
   document: ClusterDocument = {},
   hidden = false,
-): Selectable<EcsTables['ecsClusters']> {
+): Selectable<EcsTables['ecs_clusters']> {
   return {
     arn,
     name: lastPart(arn),
@@ -81,7 +81,7 @@ export function clusterOperations(parts: EcsParts): Record<string, AnyOperation>
 
   const find = (context: RequestContext, given: string | undefined) =>
     store.db
-      .selectFrom('ecsClusters')
+      .selectFrom('ecs_clusters')
       .selectAll()
       .where('arn', '=', toClusterArn(placeOf(context), given))
       .executeTakeFirst();
@@ -95,21 +95,21 @@ export function clusterOperations(parts: EcsParts): Record<string, AnyOperation>
     const tags = await tagsOf(store.db, arns);
     const [tasks, services, instances] = await Promise.all([
       store.db
-        .selectFrom('ecsTasks')
+        .selectFrom('ecs_tasks')
         .where('clusterArn', 'in', arns)
         .where('lastStatus', '!=', 'STOPPED')
         .groupBy(['clusterArn', 'lastStatus', 'launchType'])
         .select((eb) => ['clusterArn', 'lastStatus', 'launchType', eb.fn.countAll<number>().as('count')])
         .execute(),
       store.db
-        .selectFrom('ecsServices')
+        .selectFrom('ecs_services')
         .where('clusterArn', 'in', arns)
         .where('status', '=', 'ACTIVE')
         .groupBy('clusterArn')
         .select((eb) => ['clusterArn', eb.fn.countAll<number>().as('count')])
         .execute(),
       store.db
-        .selectFrom('ecsInstances')
+        .selectFrom('ecs_instances')
         .where('clusterArn', 'in', arns)
         .where('status', '!=', 'INACTIVE')
         .groupBy('clusterArn')
@@ -163,7 +163,7 @@ export function clusterOperations(parts: EcsParts): Record<string, AnyOperation>
 
   async function save(tx: EcsTx, row: ClusterRow, change: ClusterDocument): Promise<ClusterRow> {
     const document = JSON.stringify({ ...(JSON.parse(row.document) as ClusterDocument), ...withoutUndefined(change) });
-    await tx.db.updateTable('ecsClusters').set({ document }).where('arn', '=', row.arn).execute();
+    await tx.db.updateTable('ecs_clusters').set({ document }).where('arn', '=', row.arn).execute();
     tx.changed('ecs.cluster', row.arn);
     return { ...row, document };
   }
@@ -206,12 +206,12 @@ export function clusterOperations(parts: EcsParts): Record<string, AnyOperation>
         }),
       );
       const row = await store.transaction(async (tx) => {
-        const found = await tx.db.selectFrom('ecsClusters').selectAll().where('arn', '=', arn).executeTakeFirst();
+        const found = await tx.db.selectFrom('ecs_clusters').selectAll().where('arn', '=', arn).executeTakeFirst();
         if (found?.hidden) throw fault('InvalidParameterException', `The cluster name ${name} is reserved.`);
         // Creating a cluster that is there answers it as it is.
         if (found?.status === 'ACTIVE') return found;
-        await tx.db.deleteFrom('ecsClusters').where('arn', '=', arn).execute();
-        await tx.db.insertInto('ecsClusters').values(fresh).execute();
+        await tx.db.deleteFrom('ecs_clusters').where('arn', '=', arn).execute();
+        await tx.db.insertInto('ecs_clusters').values(fresh).execute();
         await setTags(tx.db, arn, mergeTags([], input.tags ?? []));
         tx.changed('ecs.cluster', arn);
         return fresh;
@@ -228,7 +228,7 @@ export function clusterOperations(parts: EcsParts): Record<string, AnyOperation>
         const arns = (input.clusters?.length ? input.clusters : ['default']).map((given) =>
           toClusterArn(placeOf(context), given),
         );
-        const rows = await store.db.selectFrom('ecsClusters').selectAll().where('arn', 'in', arns).execute();
+        const rows = await store.db.selectFrom('ecs_clusters').selectAll().where('arn', 'in', arns).execute();
         return {
           clusters: await render(rows, input.include ?? []),
           failures: arns
@@ -240,7 +240,7 @@ export function clusterOperations(parts: EcsParts): Record<string, AnyOperation>
 
     ListClusters: operation<ListClustersRequest, ListClustersResponse>(anywhere, async (input, context) => {
       const rows = await store.db
-        .selectFrom('ecsClusters')
+        .selectFrom('ecs_clusters')
         .select('arn')
         .where('accountId', '=', context.accountId)
         .where('status', '=', 'ACTIVE')
@@ -260,10 +260,10 @@ export function clusterOperations(parts: EcsParts): Record<string, AnyOperation>
           `The cluster ${row.name} holds the machines of Fargate and can't be deleted.`,
         );
       const after = await store.transaction(async (tx) => {
-        const has = async (table: 'ecsServices' | 'ecsTasks' | 'ecsInstances') => {
-          if (table === 'ecsTasks')
+        const has = async (table: 'ecs_services' | 'ecs_tasks' | 'ecs_instances') => {
+          if (table === 'ecs_tasks')
             return tx.db
-              .selectFrom('ecsTasks')
+              .selectFrom('ecs_tasks')
               .select('arn')
               .where('clusterArn', '=', row.arn)
               .where('lastStatus', '!=', 'STOPPED')
@@ -275,16 +275,16 @@ export function clusterOperations(parts: EcsParts): Record<string, AnyOperation>
             .where('status', '!=', 'INACTIVE')
             .executeTakeFirst();
         };
-        if (await has('ecsInstances'))
+        if (await has('ecs_instances'))
           throw fault(
             'ClusterContainsContainerInstancesException',
             'The Cluster cannot be deleted while Container Instances are active or draining.',
           );
-        if (await has('ecsServices'))
+        if (await has('ecs_services'))
           throw fault('ClusterContainsServicesException', 'The Cluster cannot be deleted while Services are active.');
-        if (await has('ecsTasks'))
+        if (await has('ecs_tasks'))
           throw fault('ClusterContainsTasksException', 'The Cluster cannot be deleted while Tasks are active.');
-        await tx.db.updateTable('ecsClusters').set({ status: 'INACTIVE' }).where('arn', '=', row.arn).execute();
+        await tx.db.updateTable('ecs_clusters').set({ status: 'INACTIVE' }).where('arn', '=', row.arn).execute();
         tx.changed('ecs.cluster', row.arn);
         return { ...row, status: 'INACTIVE' as const };
       });

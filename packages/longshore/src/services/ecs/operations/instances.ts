@@ -59,7 +59,7 @@ export function instanceOperations(parts: EcsParts, moves: Transitions): Record<
     const arns = rows.map((row) => row.arn);
     const tags = await tagsOf(store.db, arns);
     const tasks = await store.db
-      .selectFrom('ecsTasks')
+      .selectFrom('ecs_tasks')
       .select(['instanceArn', 'lastStatus', 'cpu', 'memory'])
       .where('instanceArn', 'in', arns)
       .where('lastStatus', '!=', 'STOPPED')
@@ -97,7 +97,7 @@ export function instanceOperations(parts: EcsParts, moves: Transitions): Record<
   async function find(context: RequestContext, cluster: ClusterRow, given: string | undefined): Promise<InstanceRow> {
     const arn = toArn(placeOf(context), 'container-instance', cluster.name, given ?? '');
     const row = await store.db
-      .selectFrom('ecsInstances')
+      .selectFrom('ecs_instances')
       .selectAll()
       .where('arn', '=', arn)
       .where('clusterArn', '=', cluster.arn)
@@ -110,12 +110,12 @@ export function instanceOperations(parts: EcsParts, moves: Transitions): Record<
   /** Ends an instance: its tasks are lost with it. */
   async function retire(tx: EcsTx, row: InstanceRow): Promise<void> {
     await tx.db
-      .updateTable('ecsInstances')
+      .updateTable('ecs_instances')
       .set({ status: 'INACTIVE', agentConnected: 0 })
       .where('arn', '=', row.arn)
       .execute();
     const tasks = await tx.db
-      .selectFrom('ecsTasks')
+      .selectFrom('ecs_tasks')
       .selectAll()
       .where('instanceArn', '=', row.arn)
       .where('lastStatus', '!=', 'STOPPED')
@@ -123,7 +123,7 @@ export function instanceOperations(parts: EcsParts, moves: Transitions): Record<
     for (const task of tasks) {
       await moves.requestStop(tx, task, 'InfrastructureHealth', 'The machine that the task ran on is gone.');
       await tx.db
-        .updateTable('ecsTasks')
+        .updateTable('ecs_tasks')
         .set({ lastStatus: 'DEPROVISIONING', executionStoppedAt: clock.now() })
         .where('arn', '=', task.arn)
         .execute();
@@ -153,7 +153,7 @@ export function instanceOperations(parts: EcsParts, moves: Transitions): Record<
         };
         const row = await store.transaction(async (tx) => {
           const before = given
-            ? await tx.db.selectFrom('ecsInstances').selectAll().where('arn', '=', given).executeTakeFirst()
+            ? await tx.db.selectFrom('ecs_instances').selectAll().where('arn', '=', given).executeTakeFirst()
             : undefined;
           if (given && !before)
             throw fault(
@@ -166,7 +166,7 @@ export function instanceOperations(parts: EcsParts, moves: Transitions): Record<
             throw fault('InvalidParameterException', 'Container instance belongs to another cluster.');
           if (!before && cluster.hidden) {
             const others = await tx.db
-              .selectFrom('ecsInstances')
+              .selectFrom('ecs_instances')
               .selectAll()
               .where('clusterArn', '=', cluster.arn)
               .where('status', '!=', 'INACTIVE')
@@ -185,8 +185,8 @@ export function instanceOperations(parts: EcsParts, moves: Transitions): Record<
             document: JSON.stringify(document),
             registeredAt: before?.registeredAt ?? clock.now(),
           };
-          await tx.db.deleteFrom('ecsInstances').where('arn', '=', next.arn).execute();
-          await tx.db.insertInto('ecsInstances').values(next).execute();
+          await tx.db.deleteFrom('ecs_instances').where('arn', '=', next.arn).execute();
+          await tx.db.insertInto('ecs_instances').values(next).execute();
           if (input.tags?.length) await setTags(tx.db, next.arn, mergeTags([], input.tags));
           tx.changed('ecs.instance', next.arn);
           return next;
@@ -204,7 +204,7 @@ export function instanceOperations(parts: EcsParts, moves: Transitions): Record<
         );
         if (arns.length === 0) throw fault('InvalidParameterException', 'Container instances cannot be empty.');
         const rows = await store.db
-          .selectFrom('ecsInstances')
+          .selectFrom('ecs_instances')
           .selectAll()
           .where('arn', 'in', arns)
           .where('clusterArn', '=', cluster.arn)
@@ -228,7 +228,7 @@ export function instanceOperations(parts: EcsParts, moves: Transitions): Record<
           );
         const cluster = await activeCluster(store.db, context, input.cluster);
         let query = store.db
-          .selectFrom('ecsInstances')
+          .selectFrom('ecs_instances')
           .select('arn')
           .where('clusterArn', '=', cluster.arn)
           .where('status', '!=', 'INACTIVE');
@@ -245,7 +245,7 @@ export function instanceOperations(parts: EcsParts, moves: Transitions): Record<
         const row = await find(context, cluster, input.containerInstance);
         await store.transaction(async (tx) => {
           const busy = await tx.db
-            .selectFrom('ecsTasks')
+            .selectFrom('ecs_tasks')
             .select('arn')
             .where('instanceArn', '=', row.arn)
             .where('lastStatus', '!=', 'STOPPED')
@@ -278,7 +278,7 @@ export function instanceOperations(parts: EcsParts, moves: Transitions): Record<
     ListAttributes: operation<ListAttributesRequest, ListAttributesResponse>(onCluster, async (input, context) => {
       const cluster = await activeCluster(store.db, context, input.cluster);
       const rows = await store.db
-        .selectFrom('ecsInstances')
+        .selectFrom('ecs_instances')
         .selectAll()
         .where('clusterArn', '=', cluster.arn)
         .where('status', '!=', 'INACTIVE')
@@ -311,14 +311,14 @@ export function instanceOperations(parts: EcsParts, moves: Transitions): Record<
       });
       await store.transaction(async (tx) => {
         const now = await tx.db
-          .selectFrom('ecsInstances')
+          .selectFrom('ecs_instances')
           .selectAll()
           .where('arn', '=', instance.arn)
           .executeTakeFirstOrThrow();
         const document = documentOf(now);
         const text = JSON.stringify({ ...document, attributes: apply(document.attributes, change) });
         await tx.db
-          .updateTable('ecsInstances')
+          .updateTable('ecs_instances')
           .set({ document: text, version: now.version + 1 })
           .where('arn', '=', now.arn)
           .execute();

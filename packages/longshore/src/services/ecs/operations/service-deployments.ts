@@ -35,7 +35,7 @@ export function serviceDeploymentOperations(parts: EcsParts): Record<string, Any
   ): Promise<ServiceDeployment> {
     const source = row.sourceDeploymentId
       ? await store.db
-          .selectFrom('ecsDeployments')
+          .selectFrom('ecs_deployments')
           .selectAll()
           .where('id', '=', row.sourceDeploymentId)
           .executeTakeFirst()
@@ -92,12 +92,12 @@ export function serviceDeploymentOperations(parts: EcsParts): Record<string, Any
         const cluster = await activeCluster(store.db, context, input.cluster);
         const arn = toArn(placeOf(context), 'service', cluster.name, input.service ?? '');
         const service = await store.db
-          .selectFrom('ecsServices')
+          .selectFrom('ecs_services')
           .select('arn')
           .where('arn', '=', arn)
           .executeTakeFirst();
         if (!service) throw fault('ServiceNotFoundException', 'Service not found.');
-        const rows = await store.db.selectFrom('ecsDeployments').selectAll().where('serviceArn', '=', arn).execute();
+        const rows = await store.db.selectFrom('ecs_deployments').selectAll().where('serviceArn', '=', arn).execute();
         const { before, after } = input.createdAt ?? {};
         const fitting = rows.filter(
           (row) =>
@@ -136,7 +136,7 @@ export function serviceDeploymentOperations(parts: EcsParts): Record<string, Any
         const arns = input.serviceDeploymentArns ?? [];
         if (arns.length === 0) throw fault('InvalidParameterException', 'serviceDeploymentArns cannot be empty.');
         const rows = await store.db
-          .selectFrom('ecsDeployments')
+          .selectFrom('ecs_deployments')
           .selectAll()
           .where('serviceDeploymentArn', 'in', arns)
           .execute();
@@ -144,7 +144,7 @@ export function serviceDeploymentOperations(parts: EcsParts): Record<string, Any
           rows.length === 0
             ? []
             : await store.db
-                .selectFrom('ecsServices')
+                .selectFrom('ecs_services')
                 .selectAll()
                 .where(
                   'arn',
@@ -179,7 +179,7 @@ export function serviceDeploymentOperations(parts: EcsParts): Record<string, Any
         const arns = input.serviceRevisionArns ?? [];
         if (arns.length === 0) throw fault('InvalidParameterException', 'serviceRevisionArns cannot be empty.');
         const ids = arns.map((arn) => `ecs-svc/${arn.slice(arn.lastIndexOf('/') + 1)}`);
-        const rows = await store.db.selectFrom('ecsDeployments').selectAll().where('id', 'in', ids).execute();
+        const rows = await store.db.selectFrom('ecs_deployments').selectAll().where('id', 'in', ids).execute();
         const fitting = rows.filter((row) => arns.includes(revisionArn(row)));
         return {
           serviceRevisions: fitting.map((row): ServiceRevision => {

@@ -121,13 +121,13 @@ export function serviceOperations(parts: EcsParts): Record<string, AnyOperation>
   ): Promise<ServiceRow> {
     const row = await activeCluster(store.db, context, cluster);
     const arn = toArn(placeOf(context), 'service', row.name, given ?? '');
-    const found = await store.db.selectFrom('ecsServices').selectAll().where('arn', '=', arn).executeTakeFirst();
+    const found = await store.db.selectFrom('ecs_services').selectAll().where('arn', '=', arn).executeTakeFirst();
     if (!found) throw fault('ServiceNotFoundException', 'Service not found.');
     return found;
   }
   const rendered = async (row: ServiceRow, withTags = true) => {
     const now = await store.db
-      .selectFrom('ecsServices')
+      .selectFrom('ecs_services')
       .selectAll()
       .where('arn', '=', row.arn)
       .executeTakeFirstOrThrow();
@@ -198,7 +198,7 @@ export function serviceOperations(parts: EcsParts): Record<string, AnyOperation>
         await parts.iam.ensureServiceLinkedRole('ecs.amazonaws.com');
         await store.transaction(async (tx) => {
           const before = await tx.db
-            .selectFrom('ecsServices')
+            .selectFrom('ecs_services')
             .select(['status', 'document', 'desiredCount'])
             .where('arn', '=', row.arn)
             .executeTakeFirst();
@@ -208,11 +208,11 @@ export function serviceOperations(parts: EcsParts): Record<string, AnyOperation>
             if (before.document === row.document && before.desiredCount === desiredCount && input.clientToken) return;
             throw fault('InvalidParameterException', 'Creation of service was not idempotent.');
           }
-          for (const table of ['ecsDeployments', 'ecsServiceEvents'] as const)
+          for (const table of ['ecs_deployments', 'ecs_service_events'] as const)
             await tx.db.deleteFrom(table).where('serviceArn', '=', row.arn).execute();
-          await tx.db.updateTable('ecsTasks').set({ counted: 1 }).where('serviceArn', '=', row.arn).execute();
-          await tx.db.deleteFrom('ecsServices').where('arn', '=', row.arn).execute();
-          await tx.db.insertInto('ecsServices').values(row).execute();
+          await tx.db.updateTable('ecs_tasks').set({ counted: 1 }).where('serviceArn', '=', row.arn).execute();
+          await tx.db.deleteFrom('ecs_services').where('arn', '=', row.arn).execute();
+          await tx.db.insertInto('ecs_services').values(row).execute();
           await setTags(tx.db, row.arn, tags);
           await newDeployment(parts, tx, row, definition);
           tx.changed('ecs.service', row.arn);
@@ -283,20 +283,20 @@ export function serviceOperations(parts: EcsParts): Record<string, AnyOperation>
         const text = JSON.stringify(document);
         await store.transaction(async (tx) => {
           const now = await tx.db
-            .selectFrom('ecsServices')
+            .selectFrom('ecs_services')
             .selectAll()
             .where('arn', '=', service.arn)
             .executeTakeFirst();
           if (now?.status !== 'ACTIVE') throw fault('ServiceNotActiveException', 'Service was not ACTIVE.');
           const next: ServiceRow = { ...now, document: text, desiredCount: input.desiredCount ?? now.desiredCount };
           await tx.db
-            .updateTable('ecsServices')
+            .updateTable('ecs_services')
             .set({ document: text, desiredCount: next.desiredCount })
             .where('arn', '=', now.arn)
             .execute();
           if (next.desiredCount !== now.desiredCount)
             await tx.db
-              .updateTable('ecsDeployments')
+              .updateTable('ecs_deployments')
               .set({ updatedAt: clock.now() })
               .where('serviceArn', '=', now.arn)
               .where('status', '=', 'PRIMARY')
@@ -319,14 +319,14 @@ export function serviceOperations(parts: EcsParts): Record<string, AnyOperation>
         }
         await store.transaction(async (tx) => {
           const now = await tx.db
-            .selectFrom('ecsServices')
+            .selectFrom('ecs_services')
             .selectAll()
             .where('arn', '=', service.arn)
             .executeTakeFirstOrThrow();
           if (now.desiredCount > 0 && !input.force)
             throw fault('InvalidParameterException', 'The service cannot be stopped while it is scaled above 0.');
           await tx.db
-            .updateTable('ecsServices')
+            .updateTable('ecs_services')
             .set({ status: 'DRAINING', desiredCount: 0, steady: 0 })
             .where('arn', '=', now.arn)
             .execute();
@@ -345,7 +345,7 @@ export function serviceOperations(parts: EcsParts): Record<string, AnyOperation>
         if (given.length > 10) throw fault('InvalidParameterException', 'Services cannot have more than 10 entries.');
         const arns = given.map((one) => toArn(placeOf(context), 'service', cluster.name, one));
         const rows = await store.db
-          .selectFrom('ecsServices')
+          .selectFrom('ecs_services')
           .selectAll()
           .where('arn', 'in', arns)
           .where('clusterArn', '=', cluster.arn)
@@ -364,7 +364,7 @@ export function serviceOperations(parts: EcsParts): Record<string, AnyOperation>
       async (input, context) => {
         const cluster = await activeCluster(store.db, context, input.cluster);
         const rows = await store.db
-          .selectFrom('ecsServices')
+          .selectFrom('ecs_services')
           .selectAll()
           .where('clusterArn', '=', cluster.arn)
           .where('status', '!=', 'INACTIVE')

@@ -37,7 +37,7 @@ export function settingOperations({ store }: EcsParts): Record<string, AnyOperat
     if (!value) throw fault('InvalidParameterException', 'Invalid value: it must not be empty.');
     await store.transaction((tx) =>
       tx.db
-        .insertInto('ecsSettings')
+        .insertInto('ecs_settings')
         .values({ principalArn, name, value })
         .onConflict((conflict) => conflict.columns(['principalArn', 'name']).doUpdateSet({ value }))
         .execute(),
@@ -65,7 +65,7 @@ export function settingOperations({ store }: EcsParts): Record<string, AnyOperat
         const principalArn = input.principalArn ?? context.caller.arn;
         await store.transaction((tx) =>
           tx.db
-            .deleteFrom('ecsSettings')
+            .deleteFrom('ecs_settings')
             .where('principalArn', '=', principalArn)
             .where('name', '=', input.name ?? '')
             .execute(),
@@ -78,7 +78,7 @@ export function settingOperations({ store }: EcsParts): Record<string, AnyOperat
       async (input, context) => {
         const principalArn = input.principalArn ?? context.caller.arn;
         const rows = await store.db
-          .selectFrom('ecsSettings')
+          .selectFrom('ecs_settings')
           .selectAll()
           .where('principalArn', 'in', [principalArn, root(context.accountId)])
           .execute();

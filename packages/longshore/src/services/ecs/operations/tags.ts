@@ -13,11 +13,11 @@ import type { EcsParts, EcsTx } from '../parts.ts';
 import { operation } from './table.ts';
 
 const tables = {
-  cluster: 'ecsClusters',
-  'task-definition': 'ecsTaskDefinitions',
-  task: 'ecsTasks',
-  service: 'ecsServices',
-  'container-instance': 'ecsInstances',
+  cluster: 'ecs_clusters',
+  'task-definition': 'ecs_task_definitions',
+  task: 'ecs_tasks',
+  service: 'ecs_services',
+  'container-instance': 'ecs_instances',
 } as const;
 
 const on = (input: { readonly resourceArn?: string | undefined }) => [{ resource: input.resourceArn ?? '*' }];

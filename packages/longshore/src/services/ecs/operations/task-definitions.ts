@@ -87,14 +87,14 @@ export function taskDefinitionOperations(parts: EcsParts): Record<string, AnyOpe
           const { accountId } = context;
           const { family } = request;
           const last = await tx.db
-            .selectFrom('ecsFamilies')
+            .selectFrom('ecs_families')
             .select('lastRevision')
             .where('accountId', '=', accountId)
             .where('family', '=', family)
             .executeTakeFirst();
           const revision = (last?.lastRevision ?? 0) + 1;
           await tx.db
-            .insertInto('ecsFamilies')
+            .insertInto('ecs_families')
             .values({ accountId, family, lastRevision: revision })
             .onConflict((conflict) => conflict.columns(['accountId', 'family']).doUpdateSet({ lastRevision: revision }))
             .execute();
@@ -110,7 +110,7 @@ export function taskDefinitionOperations(parts: EcsParts): Record<string, AnyOpe
             deregisteredAt: null,
             deleteRequestedAt: null,
           };
-          await tx.db.insertInto('ecsTaskDefinitions').values(made).execute();
+          await tx.db.insertInto('ecs_task_definitions').values(made).execute();
           await setTags(tx.db, made.arn, tags);
           return made;
         });
@@ -136,7 +136,7 @@ export function taskDefinitionOperations(parts: EcsParts): Record<string, AnyOpe
         const deregisteredAt = row.deregisteredAt ?? clock.now();
         await store.transaction((tx) =>
           tx.db
-            .updateTable('ecsTaskDefinitions')
+            .updateTable('ecs_task_definitions')
             .set({ status: 'INACTIVE', deregisteredAt })
             .where('arn', '=', row.arn)
             .execute(),
@@ -169,25 +169,25 @@ export function taskDefinitionOperations(parts: EcsParts): Record<string, AnyOpe
             await store.transaction(async (tx) => {
               const used =
                 (await tx.db
-                  .selectFrom('ecsTasks')
+                  .selectFrom('ecs_tasks')
                   .select('arn')
                   .where('taskDefinitionArn', '=', row.arn)
                   .where('lastStatus', '!=', 'STOPPED')
                   .executeTakeFirst()) ??
                 (await tx.db
-                  .selectFrom('ecsDeployments')
+                  .selectFrom('ecs_deployments')
                   .select('id')
                   .where('taskDefinitionArn', '=', row.arn)
                   .where('status', '!=', 'INACTIVE')
                   .executeTakeFirst());
               if (used)
                 await tx.db
-                  .updateTable('ecsTaskDefinitions')
+                  .updateTable('ecs_task_definitions')
                   .set({ status: 'DELETE_IN_PROGRESS', deleteRequestedAt })
                   .where('arn', '=', row.arn)
                   .execute();
               else {
-                await tx.db.deleteFrom('ecsTaskDefinitions').where('arn', '=', row.arn).execute();
+                await tx.db.deleteFrom('ecs_task_definitions').where('arn', '=', row.arn).execute();
                 await setTags(tx.db, row.arn, []);
               }
             });
@@ -202,7 +202,7 @@ export function taskDefinitionOperations(parts: EcsParts): Record<string, AnyOpe
       anywhere,
       async (input, context) => {
         let query = store.db
-          .selectFrom('ecsTaskDefinitions')
+          .selectFrom('ecs_task_definitions')
           .select(['arn', 'family', 'revision'])
           .where('accountId', '=', context.accountId)
           .where('status', '=', input.status ?? 'ACTIVE');
@@ -221,7 +221,7 @@ export function taskDefinitionOperations(parts: EcsParts): Record<string, AnyOpe
       anywhere,
       async (input, context) => {
         const rows = await store.db
-          .selectFrom('ecsTaskDefinitions')
+          .selectFrom('ecs_task_definitions')
           .where('accountId', '=', context.accountId)
           .groupBy('family')
           .select((eb) => [

@@ -106,7 +106,7 @@ export function taskOperations(
         const token = clientToken && `${cluster.arn} ${clientToken}`;
         const launched = await store.transaction(async (tx): Promise<Launched> => {
           const before = token
-            ? await tx.db.selectFrom('ecsClientTokens').selectAll().where('token', '=', token).executeTakeFirst()
+            ? await tx.db.selectFrom('ecs_client_tokens').selectAll().where('token', '=', token).executeTakeFirst()
             : undefined;
           if (before && clock.now() - Number(before.createdAt) < 86_400_000) {
             const arns = JSON.parse(before.answer) as string[];
@@ -114,13 +114,13 @@ export function taskOperations(
               throw fault('ConflictException', 'The clientToken was already used by another request.', {
                 resourceIds: arns.map(lastPart),
               });
-            const tasks = await tx.db.selectFrom('ecsTasks').selectAll().where('arn', 'in', arns).execute();
+            const tasks = await tx.db.selectFrom('ecs_tasks').selectAll().where('arn', 'in', arns).execute();
             return { tasks, failures: [] };
           }
           const made = await launcher.commit(tx, launch);
           if (token && made.tasks.length > 0)
             await tx.db
-              .insertInto('ecsClientTokens')
+              .insertInto('ecs_client_tokens')
               .values({
                 token,
                 request: digest,
@@ -156,7 +156,7 @@ export function taskOperations(
         const arn = toArn(placeOf(context), 'task', cluster.name, input.task ?? '');
         const row = await store.transaction(async (tx) => {
           const found = await tx.db
-            .selectFrom('ecsTasks')
+            .selectFrom('ecs_tasks')
             .selectAll()
             .where('arn', '=', arn)
             .where('clusterArn', '=', cluster.arn)
@@ -178,7 +178,7 @@ export function taskOperations(
         if (given.length > 100) throw fault('InvalidParameterException', 'Tasks cannot have more than 100 entries.');
         const arns = given.map((one) => toArn(placeOf(context), 'task', cluster.name, one));
         const rows = await store.db
-          .selectFrom('ecsTasks')
+          .selectFrom('ecs_tasks')
           .selectAll()
           .where('arn', 'in', arns)
           .where('clusterArn', '=', cluster.arn)
@@ -202,7 +202,7 @@ export function taskOperations(
         const cluster = await activeCluster(store.db, context, input.cluster);
         const place = placeOf(context);
         let query = store.db
-          .selectFrom('ecsTasks')
+          .selectFrom('ecs_tasks')
           .select('arn')
           .where('clusterArn', '=', cluster.arn)
           .where('desiredStatus', '=', input.desiredStatus === 'STOPPED' ? 'STOPPED' : 'RUNNING');
@@ -212,7 +212,7 @@ export function taskOperations(
         if (input.serviceName) {
           const arn = toArn(place, 'service', cluster.name, input.serviceName);
           const service = await store.db
-            .selectFrom('ecsServices')
+            .selectFrom('ecs_services')
             .select('status')
             .where('arn', '=', arn)
             .executeTakeFirst();

@@ -8,7 +8,7 @@ import type { Scene } from './scene.ts';
  * deployment: IN_PROGRESS → SUCCESSFUL, STOPPED, or ROLLBACK_IN_PROGRESS → ROLLBACK_SUCCESSFUL.
  */
 export async function applyDeployments(tx: EcsTx, scene: Scene, decision: Decision, now: number): Promise<void> {
-  const update = (id: string) => tx.db.updateTable('ecsDeployments').where('id', '=', id);
+  const update = (id: string) => tx.db.updateTable('ecs_deployments').where('id', '=', id);
   for (const { id, state, reason } of decision.rollout) {
     await update(id).set({ rolloutState: state, rolloutStateReason: reason, updatedAt: now }).execute();
     if (state === 'COMPLETED') await completed(tx, id, scene.service.arn, now);
@@ -27,12 +27,12 @@ export async function applyDeployments(tx: EcsTx, scene: Scene, decision: Decisi
       .set({ status: 'PRIMARY', startFailures: 0, lastFailureAt: null, failedTasks: 0, rollbackAt: now })
       .execute();
     const to = await tx.db
-      .selectFrom('ecsDeployments')
+      .selectFrom('ecs_deployments')
       .select(['taskDefinitionArn', 'document'])
       .where('id', '=', decision.rollback.to)
       .executeTakeFirstOrThrow();
     await tx.db
-      .updateTable('ecsServices')
+      .updateTable('ecs_services')
       .set({
         document: JSON.stringify({
           ...scene.document,
@@ -48,9 +48,9 @@ export async function applyDeployments(tx: EcsTx, scene: Scene, decision: Decisi
 }
 
 async function completed(tx: EcsTx, id: string, serviceArn: string, now: number): Promise<void> {
-  const row = await tx.db.selectFrom('ecsDeployments').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+  const row = await tx.db.selectFrom('ecs_deployments').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
   await tx.db
-    .updateTable('ecsDeployments')
+    .updateTable('ecs_deployments')
     .set({
       everCompleted: 1,
       startFailures: 0,
@@ -62,7 +62,7 @@ async function completed(tx: EcsTx, id: string, serviceArn: string, now: number)
     .execute();
   if (row.rollbackAt === null) return;
   await tx.db
-    .updateTable('ecsDeployments')
+    .updateTable('ecs_deployments')
     .set({ serviceDeploymentStatus: 'ROLLBACK_SUCCESSFUL', finishedAt: now })
     .where('serviceArn', '=', serviceArn)
     .where('serviceDeploymentStatus', '=', 'ROLLBACK_IN_PROGRESS')

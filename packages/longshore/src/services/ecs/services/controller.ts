@@ -113,7 +113,7 @@ export function serviceController(
       decision.stop.length === 0
         ? []
         : await tx.db
-            .selectFrom('ecsTasks')
+            .selectFrom('ecs_tasks')
             .selectAll()
             .where(
               'arn',
@@ -140,7 +140,7 @@ export function serviceController(
     if (view.draining && scene.openTasks === 0) await retireService(tx, service);
     else if (decision.steady !== view.steady)
       await tx.db
-        .updateTable('ecsServices')
+        .updateTable('ecs_services')
         .set({ steady: decision.steady ? 1 : 0 })
         .where('arn', '=', service.arn)
         .execute();
@@ -159,7 +159,7 @@ export function serviceController(
     if (!launch || !primary) return [];
     const failed = async (count: number, place: boolean) => {
       await tx.db
-        .updateTable('ecsDeployments')
+        .updateTable('ecs_deployments')
         .set((eb) => ({
           startFailures: eb('startFailures', '+', count),
           failedTasks: primary.rolloutState === 'IN_PROGRESS' ? eb('failedTasks', '+', count) : eb.ref('failedTasks'),
@@ -187,14 +187,14 @@ export function serviceController(
       events.push(`(service ${view.name}) was unable to place a task. Reason: ${first.reason}. ${first.detail}`);
       await failed(failures.length, true);
     } else if (primary.placementFailed)
-      await tx.db.updateTable('ecsDeployments').set({ placementFailed: 0 }).where('id', '=', primary.id).execute();
+      await tx.db.updateTable('ecs_deployments').set({ placementFailed: 0 }).where('id', '=', primary.id).execute();
     return tasks.map((row) => row.arn);
   }
 
   async function retireService(tx: EcsTx, service: ServiceRow): Promise<void> {
-    await tx.db.updateTable('ecsServices').set({ status: 'INACTIVE' }).where('arn', '=', service.arn).execute();
+    await tx.db.updateTable('ecs_services').set({ status: 'INACTIVE' }).where('arn', '=', service.arn).execute();
     await tx.db
-      .updateTable('ecsDeployments')
+      .updateTable('ecs_deployments')
       .set({ status: 'INACTIVE' })
       .where('serviceArn', '=', service.arn)
       .execute();
@@ -204,7 +204,7 @@ export function serviceController(
   /** Services of tasks that changed. */
   async function servicesOf(taskArns: readonly string[]): Promise<string[]> {
     const rows = await store.db
-      .selectFrom('ecsTasks')
+      .selectFrom('ecs_tasks')
       .select('serviceArn')
       .distinct()
       .where('arn', 'in', taskArns)
@@ -216,7 +216,7 @@ export function serviceController(
   /** A machine came or went: services that found no room look again at once. */
   async function capacityChanged(): Promise<void> {
     const waiting = await store.db
-      .selectFrom('ecsDeployments')
+      .selectFrom('ecs_deployments')
       .select(['id', 'serviceArn'])
       .where('status', '=', 'PRIMARY')
       .where('placementFailed', '=', 1)
@@ -224,7 +224,7 @@ export function serviceController(
     if (waiting.length === 0) return;
     await store.transaction(async (tx) => {
       await tx.db
-        .updateTable('ecsDeployments')
+        .updateTable('ecs_deployments')
         .set({ lastFailureAt: null, startFailures: 0, placementFailed: 0 })
         .where(
           'id',
@@ -238,7 +238,7 @@ export function serviceController(
 
   async function servicesUsing(targetGroups: ReadonlySet<string>): Promise<string[]> {
     const rows = await store.db
-      .selectFrom('ecsDeployments')
+      .selectFrom('ecs_deployments')
       .select(['serviceArn', 'document'])
       .where('status', 'in', ['PRIMARY', 'ACTIVE'])
       .execute();
@@ -261,7 +261,7 @@ export function serviceController(
         ),
         store.watch(['ecs.instance'], capacityChanged),
       );
-      const open = await store.db.selectFrom('ecsServices').select('arn').where('status', '!=', 'INACTIVE').execute();
+      const open = await store.db.selectFrom('ecs_services').select('arn').where('status', '!=', 'INACTIVE').execute();
       await all(open.map((row) => row.arn));
     },
     async stop() {
@@ -299,12 +299,12 @@ function isNothing(decision: Decision, scene: Scene): boolean {
 /** Whether what was decided on still stands: callers change services while tasks' roles are being assumed. */
 async function unchanged(tx: EcsTx, scene: Scene): Promise<boolean> {
   const service = await tx.db
-    .selectFrom('ecsServices')
+    .selectFrom('ecs_services')
     .selectAll()
     .where('arn', '=', scene.service.arn)
     .executeTakeFirst();
   const primary: Pick<DeploymentRow, 'id'> | undefined = await tx.db
-    .selectFrom('ecsDeployments')
+    .selectFrom('ecs_deployments')
     .select('id')
     .where('serviceArn', '=', scene.service.arn)
     .where('status', '=', 'PRIMARY')

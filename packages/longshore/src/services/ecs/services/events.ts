@@ -16,7 +16,7 @@ export async function addEvents(
 ): Promise<void> {
   if (messages.length === 0) return;
   const newest = await tx.db
-    .selectFrom('ecsServiceEvents')
+    .selectFrom('ecs_service_events')
     .select(['place', 'message', 'createdAt'])
     .where('serviceArn', '=', serviceArn)
     .orderBy('place', 'desc')
@@ -29,12 +29,12 @@ export async function addEvents(
     place += 1;
     last = { place, message, createdAt: clock.now() };
     await tx.db
-      .insertInto('ecsServiceEvents')
+      .insertInto('ecs_service_events')
       .values({ id: random.uuid(), serviceArn, createdAt: clock.now(), place, message })
       .execute();
   }
   await tx.db
-    .deleteFrom('ecsServiceEvents')
+    .deleteFrom('ecs_service_events')
     .where('serviceArn', '=', serviceArn)
     .where('place', '<=', place - keptEvents)
     .execute();
@@ -42,7 +42,7 @@ export async function addEvents(
 
 const saidLately = async (tx: EcsTx, serviceArn: string, message: string, since: number) =>
   (await tx.db
-    .selectFrom('ecsServiceEvents')
+    .selectFrom('ecs_service_events')
     .select('id')
     .where('serviceArn', '=', serviceArn)
     .where('message', '=', message)

@@ -10,7 +10,7 @@ const shortMs = 30_000;
 export async function countFailures({ store, clock }: EcsParts, serviceArn: string): Promise<void> {
   const query = (db: typeof store.db) =>
     db
-      .selectFrom('ecsTasks')
+      .selectFrom('ecs_tasks')
       .select(['arn', 'deploymentId', 'startedAt', 'stopCode', 'stoppedReason', 'executionStoppedAt', 'stoppingAt'])
       .where('serviceArn', '=', serviceArn)
       .where('counted', '=', 0)
@@ -34,7 +34,7 @@ export async function countFailures({ store, clock }: EcsParts, serviceArn: stri
         else inARow = Number.NEGATIVE_INFINITY;
       }
       await tx.db
-        .updateTable('ecsTasks')
+        .updateTable('ecs_tasks')
         .set({ counted: 1 })
         .where(
           'arn',
@@ -44,7 +44,7 @@ export async function countFailures({ store, clock }: EcsParts, serviceArn: stri
         .execute();
       if (failed === 0) continue;
       await tx.db
-        .updateTable('ecsDeployments')
+        .updateTable('ecs_deployments')
         .set((eb) => ({
           failedTasks: eb
             .case()

@@ -14,20 +14,20 @@ export async function newDeployment(
   const { clock, random } = parts;
   const now = clock.now();
   const before = await tx.db
-    .selectFrom('ecsDeployments')
+    .selectFrom('ecs_deployments')
     .selectAll()
     .where('serviceArn', '=', service.arn)
     .where('status', '=', 'PRIMARY')
     .executeTakeFirst();
   if (before) {
     await tx.db
-      .updateTable('ecsDeployments')
+      .updateTable('ecs_deployments')
       .set({ status: 'ACTIVE', updatedAt: now })
       .where('id', '=', before.id)
       .execute();
     // A rollout that had not ended is over now.
     await tx.db
-      .updateTable('ecsDeployments')
+      .updateTable('ecs_deployments')
       .set({
         serviceDeploymentStatus: 'STOPPED',
         serviceDeploymentReason: 'The service deployment was replaced by a newer one.',
@@ -82,7 +82,7 @@ export async function newDeployment(
     finishedAt: null,
     document: JSON.stringify(document),
   };
-  await tx.db.insertInto('ecsDeployments').values(row).execute();
-  await tx.db.updateTable('ecsServices').set({ steady: 0 }).where('arn', '=', service.arn).execute();
+  await tx.db.insertInto('ecs_deployments').values(row).execute();
+  await tx.db.updateTable('ecs_services').set({ steady: 0 }).where('arn', '=', service.arn).execute();
   return row;
 }

@@ -23,7 +23,7 @@ export async function countsOf(
     serviceArns.length === 0
       ? []
       : await store.db
-          .selectFrom('ecsTasks')
+          .selectFrom('ecs_tasks')
           .where('serviceArn', 'in', serviceArns)
           .where('desiredStatus', '=', 'RUNNING')
           .where('lastStatus', '!=', 'STOPPED')
@@ -64,7 +64,7 @@ export async function renderServices(
   const [counts, deployments, events, tags] = await Promise.all([
     countsOf(parts, arns),
     store.db
-      .selectFrom('ecsDeployments')
+      .selectFrom('ecs_deployments')
       .selectAll()
       .where('serviceArn', 'in', arns)
       .where('status', '!=', 'INACTIVE')
@@ -73,7 +73,7 @@ export async function renderServices(
     Promise.all(
       arns.map((arn) =>
         store.db
-          .selectFrom('ecsServiceEvents')
+          .selectFrom('ecs_service_events')
           .selectAll()
           .where('serviceArn', '=', arn)
           .orderBy('place', 'desc')

@@ -40,11 +40,15 @@ export async function sceneOf(
   healthyOnce: Map<string, true>,
 ): Promise<Scene | undefined> {
   const { store, clock } = parts;
-  const service = await store.db.selectFrom('ecsServices').selectAll().where('arn', '=', serviceArn).executeTakeFirst();
+  const service = await store.db
+    .selectFrom('ecs_services')
+    .selectAll()
+    .where('arn', '=', serviceArn)
+    .executeTakeFirst();
   if (!service || service.status === 'INACTIVE') return undefined;
   const document = serviceDocument(service);
   const deployments = await store.db
-    .selectFrom('ecsDeployments')
+    .selectFrom('ecs_deployments')
     .selectAll()
     .where('serviceArn', '=', serviceArn)
     .where((eb) => eb.or([eb('status', '!=', 'INACTIVE'), eb('everCompleted', '=', 1)]))
@@ -52,7 +56,7 @@ export async function sceneOf(
     .limit(10)
     .execute();
   const rows: TaskPart[] = await store.db
-    .selectFrom('ecsTasks')
+    .selectFrom('ecs_tasks')
     .select([
       'arn',
       'deploymentId',
@@ -153,7 +157,7 @@ async function healthJudge(
       ? []
       : (
           await store.db
-            .selectFrom('ecsTaskDefinitions')
+            .selectFrom('ecs_task_definitions')
             .select(['arn', 'document'])
             .where('arn', 'in', [...definitions])
             .execute()

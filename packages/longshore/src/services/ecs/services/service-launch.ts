@@ -15,12 +15,12 @@ export async function serviceLaunch(
   if (!primary) throw new Error(`the service ${service.arn} has no primary deployment`);
   const revision = revisionDocument(primary);
   const cluster = await store.db
-    .selectFrom('ecsClusters')
+    .selectFrom('ecs_clusters')
     .selectAll()
     .where('arn', '=', service.clusterArn)
     .executeTakeFirstOrThrow();
   const definition = await store.db
-    .selectFrom('ecsTaskDefinitions')
+    .selectFrom('ecs_task_definitions')
     .selectAll()
     .where('arn', '=', primary.taskDefinitionArn)
     .executeTakeFirstOrThrow();

@@ -207,7 +207,7 @@ export function launcher(parts: EcsParts, credentials: CredentialsKeeper): Launc
           stoppedReason: null,
           document: JSON.stringify(document),
         };
-        await tx.db.insertInto('ecsTasks').values(row).execute();
+        await tx.db.insertInto('ecs_tasks').values(row).execute();
         if (request.tags.length > 0) await setTags(tx.db, task.arn, request.tags);
         tx.changed('ecs.task', task.arn);
         made.push(row);
@@ -251,21 +251,21 @@ async function assume(
 /** The Fargate machines and what is committed of them. */
 async function machinesNow(tx: EcsTx, cluster: string, awaySince: number): Promise<Machine[]> {
   const rows = await tx.db
-    .selectFrom('ecsInstances')
-    .leftJoin('ecsTasks', (join) =>
-      join.onRef('ecsTasks.instanceArn', '=', 'ecsInstances.arn').on('ecsTasks.lastStatus', '!=', 'STOPPED'),
+    .selectFrom('ecs_instances')
+    .leftJoin('ecs_tasks', (join) =>
+      join.onRef('ecs_tasks.instanceArn', '=', 'ecs_instances.arn').on('ecs_tasks.lastStatus', '!=', 'STOPPED'),
     )
-    .where('ecsInstances.clusterArn', '=', cluster)
-    .where('ecsInstances.status', '=', 'ACTIVE')
+    .where('ecs_instances.clusterArn', '=', cluster)
+    .where('ecs_instances.status', '=', 'ACTIVE')
     .where((eb) => eb.or([eb('agentConnected', '=', 1), eb('agentSeenAt', '>', awaySince)]))
-    .groupBy(['ecsInstances.arn', 'ecsInstances.cpu', 'ecsInstances.memory', 'ecsInstances.agentConnected'])
+    .groupBy(['ecs_instances.arn', 'ecs_instances.cpu', 'ecs_instances.memory', 'ecs_instances.agentConnected'])
     .select([
-      'ecsInstances.arn',
-      'ecsInstances.cpu',
-      'ecsInstances.memory',
-      'ecsInstances.agentConnected',
-      sql<number>`coalesce(sum(${sql.ref('ecsTasks.cpu')}), 0)`.as('committedCpu'),
-      sql<number>`coalesce(sum(${sql.ref('ecsTasks.memory')}), 0)`.as('committedMemory'),
+      'ecs_instances.arn',
+      'ecs_instances.cpu',
+      'ecs_instances.memory',
+      'ecs_instances.agentConnected',
+      sql<number>`coalesce(sum(${sql.ref('ecs_tasks.cpu')}), 0)`.as('committedCpu'),
+      sql<number>`coalesce(sum(${sql.ref('ecs_tasks.memory')}), 0)`.as('committedMemory'),
     ])
     .execute();
   return rows.map((row) => ({

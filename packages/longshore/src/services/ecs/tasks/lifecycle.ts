@@ -29,10 +29,10 @@ export function taskLifecycle(parts: EcsParts, gateway: AgentGateway, moves: Tra
   const timers = new Map<string, () => void>();
   let stopped = false;
 
-  const read = (arn: string) => store.db.selectFrom('ecsTasks').selectAll().where('arn', '=', arn).executeTakeFirst();
+  const read = (arn: string) => store.db.selectFrom('ecs_tasks').selectAll().where('arn', '=', arn).executeTakeFirst();
   async function update(tx: EcsTx, row: TaskRow, change: Partial<TaskRow>): Promise<void> {
     await tx.db
-      .updateTable('ecsTasks')
+      .updateTable('ecs_tasks')
       .set((eb) => ({ ...change, version: eb('version', '+', 1) }))
       .where('arn', '=', row.arn)
       .execute();
@@ -59,7 +59,7 @@ export function taskLifecycle(parts: EcsParts, gateway: AgentGateway, moves: Tra
     const targets = targetsOf(row, taskDocument(row));
     await store.transaction(async (tx) => {
       const now = await tx.db
-        .selectFrom('ecsTasks')
+        .selectFrom('ecs_tasks')
         .select(['targets', 'desiredStatus', 'lastStatus'])
         .where('arn', '=', row.arn)
         .executeTakeFirst();
@@ -92,7 +92,7 @@ export function taskLifecycle(parts: EcsParts, gateway: AgentGateway, moves: Tra
   async function drain(row: TaskRow): Promise<void> {
     const targets = targetsOf(row, taskDocument(row));
     await store.transaction(async (tx) => {
-      const now = await tx.db.selectFrom('ecsTasks').select('targets').where('arn', '=', row.arn).executeTakeFirst();
+      const now = await tx.db.selectFrom('ecs_tasks').select('targets').where('arn', '=', row.arn).executeTakeFirst();
       if (now?.targets !== 'registered') return;
       for (const target of targets)
         await elbv2.deregisterTargets(foreign(tx), target.targetGroupArn, [target]).catch((error: unknown) => {
@@ -137,7 +137,11 @@ export function taskLifecycle(parts: EcsParts, gateway: AgentGateway, moves: Tra
     // The order goes out first, and the state follows: a report of the agent's that overtakes it is the newer truth.
     await gateway.dispatch([row.arn]);
     await store.transaction(async (tx) => {
-      const now = await tx.db.selectFrom('ecsTasks').select('lastStatus').where('arn', '=', row.arn).executeTakeFirst();
+      const now = await tx.db
+        .selectFrom('ecs_tasks')
+        .select('lastStatus')
+        .where('arn', '=', row.arn)
+        .executeTakeFirst();
       if (now && ['PENDING', 'ACTIVATING', 'RUNNING', 'DEACTIVATING'].includes(now.lastStatus))
         await update(tx, row, { lastStatus: 'STOPPING' });
     });
@@ -167,7 +171,7 @@ export function taskLifecycle(parts: EcsParts, gateway: AgentGateway, moves: Tra
 
   async function draining(targetGroups?: ReadonlySet<string>): Promise<string[]> {
     const rows = await store.db
-      .selectFrom('ecsTasks')
+      .selectFrom('ecs_tasks')
       .select(['arn', 'document'])
       .where('targets', '=', 'draining')
       .where('lastStatus', '!=', 'STOPPED')
@@ -182,7 +186,7 @@ export function taskLifecycle(parts: EcsParts, gateway: AgentGateway, moves: Tra
 
   async function sweep(): Promise<void> {
     const old = await store.db
-      .selectFrom('ecsTasks')
+      .selectFrom('ecs_tasks')
       .select('arn')
       .where('lastStatus', '=', 'STOPPED')
       .where('stoppedAt', '<', clock.now() - keptMs)
@@ -191,10 +195,10 @@ export function taskLifecycle(parts: EcsParts, gateway: AgentGateway, moves: Tra
     if (old.length === 0) return;
     const arns = old.map((row) => row.arn);
     await store.transaction(async (tx) => {
-      await tx.db.deleteFrom('ecsTags').where('arn', 'in', arns).execute();
-      await tx.db.deleteFrom('ecsTasks').where('arn', 'in', arns).execute();
+      await tx.db.deleteFrom('ecs_tags').where('arn', 'in', arns).execute();
+      await tx.db.deleteFrom('ecs_tasks').where('arn', 'in', arns).execute();
       await tx.db
-        .deleteFrom('ecsClientTokens')
+        .deleteFrom('ecs_client_tokens')
         .where('createdAt', '<', clock.now() - 24 * keptMs)
         .execute();
     });
@@ -223,7 +227,7 @@ export function taskLifecycle(parts: EcsParts, gateway: AgentGateway, moves: Tra
           each(await draining(new Set(changes.map((change) => change.key)))),
         ),
       );
-      const open = await store.db.selectFrom('ecsTasks').select('arn').where('lastStatus', '!=', 'STOPPED').execute();
+      const open = await store.db.selectFrom('ecs_tasks').select('arn').where('lastStatus', '!=', 'STOPPED').execute();
       await each(open.map((row) => row.arn));
       scheduleSweep();
     },

@@ -22,11 +22,11 @@ export function transitions(parts: EcsParts, forget: (taskArn: string) => void):
 
   async function save(tx: EcsTx, row: TaskRow): Promise<void> {
     const { arn, ...columns } = row;
-    await tx.db.updateTable('ecsTasks').set(columns).where('arn', '=', arn).execute();
+    await tx.db.updateTable('ecs_tasks').set(columns).where('arn', '=', arn).execute();
     tx.changed('ecs.task', arn);
   }
   const read = (tx: EcsTx, arn: string) =>
-    tx.db.selectFrom('ecsTasks').selectAll().where('arn', '=', arn).executeTakeFirst();
+    tx.db.selectFrom('ecs_tasks').selectAll().where('arn', '=', arn).executeTakeFirst();
 
   async function deprovision(taskArn: string): Promise<void> {
     await store.transaction(async (tx) => {

@@ -23,6 +23,9 @@ const facts = [
   'image_size',
   'pushed_at',
   'pulled_at',
+  'image_status',
+  'archived_at',
+  'activated_at',
 ] as const;
 
 export interface ManifestPush {

@@ -1,9 +1,11 @@
 import type { ImageTagMutability, Repository, Tag } from '@aws-sdk/client-ecr';
-import type { Kysely, Selectable } from 'kysely';
+import type { Insertable, Kysely, Selectable } from 'kysely';
 import type { Settings } from '../../base/settings.ts';
+import type { Tx } from '../../state/store.ts';
 import { formatArn } from '../../wire/arn.ts';
 import type { Access } from '../../wire/service.ts';
-import { invalidParameter, repositoryNotFound } from './faults.ts';
+import { fault, invalidParameter, repositoryNotFound } from './faults.ts';
+import type { Ecr } from './parts.ts';
 import { isRepositoryName } from './rules/grammar.ts';
 import { type ExclusionFilter, isImmutableTag } from './rules/tag-mutability.ts';
 import type { EcrTables } from './tables.ts';
@@ -25,6 +27,31 @@ export function registryHost(endpoint: string): string {
 
 export async function findRepository(db: Kysely<EcrTables>, name: string): Promise<RepositoryRow | undefined> {
   return db.selectFrom('ecr_repository').selectAll().where('name', '=', name).executeTakeFirst();
+}
+
+/** ECR's quota (user guide, "Amazon ECR service quotas"). */
+const mostRepositories = 100_000;
+
+/** Makes a repository. Throws LimitExceededException. */
+export async function insertRepository(
+  tx: Tx<EcrTables>,
+  place: Place,
+  row: Insertable<EcrTables['ecr_repository']>,
+): Promise<void> {
+  const beyond = await tx.db
+    .selectFrom('ecr_repository')
+    .select('name')
+    .orderBy('name')
+    .limit(1)
+    .offset(mostRepositories - 1)
+    .executeTakeFirst();
+  if (beyond)
+    throw fault(
+      'LimitExceededException',
+      `The registry with id '${place.accountId}' already has the maximum of ${mostRepositories} repositories`,
+    );
+  await tx.db.insertInto('ecr_repository').values(row).execute();
+  tx.changed('ecr.repository', row.name);
 }
 
 /** A repository that a request names. Throws RepositoryNotFoundException, also for another account's registry. */
@@ -77,12 +104,17 @@ export function describeRepository(row: RepositoryRow, place: Place, endpoint: s
   };
 }
 
-/** What policies are asked about an action on a repository: its ARN, and its tags as condition keys. */
-export function repositoryAccess(place: Place, name: string, row: RepositoryRow | undefined): Access {
+/** What policies are asked about an action on a repository: its ARN, its tags as condition keys, and the policies that it and its registry carry. */
+export function repositoryAccess(
+  { settings, documents }: Pick<Ecr, 'settings' | 'documents'>,
+  name: string,
+  row: RepositoryRow | undefined,
+): Access {
   const context: Record<string, string> = {};
   for (const { Key, Value } of row ? repositoryTags(row) : []) {
     context[`aws:ResourceTag/${Key}`] = Value ?? '';
     context[`ecr:ResourceTag/${Key}`] = Value ?? '';
   }
-  return { resource: repositoryArn(place, name), context };
+  const resourcePolicies = [row?.policy, documents.text('policy')].filter((text) => typeof text === 'string');
+  return { resource: repositoryArn(settings, name), context, resourcePolicies };
 }

@@ -18,7 +18,7 @@ import { Fault } from '../../wire/fault.ts';
 import type { Caller, Gatekeeper, RequestContext } from '../../wire/service.ts';
 import { startTestServer, testAccount, testGatekeeper, testRegion } from '../../wire/test-support.ts';
 import { mediaTypes } from './rules/manifest.ts';
-import { ecrService } from './service.ts';
+import { type EcrNeighbours, ecrService } from './service.ts';
 import { ecrMigrations } from './tables.ts';
 
 export const accountId = testAccount;
@@ -33,6 +33,8 @@ export interface RigOptions {
   readonly dataDir?: string;
   readonly auth?: Settings['auth'];
   readonly clock?: Clock;
+  /** Beside IAM, which `allows` stands for. */
+  readonly neighbours?: Partial<EcrNeighbours>;
   /** What callers may do; everything unless told. */
   readonly allows?: (caller: Caller, action: string, resource: string) => boolean;
 }
@@ -65,7 +67,10 @@ export async function openRig(options: RigOptions = {}) {
   });
   const clock = options.clock ?? systemClock;
   const parts = { store, clock, random: systemRandom, settings, log: silentLogger };
-  const service = ecrService(parts, { iam: { gatekeeper } });
+  const service = ecrService(parts, {
+    iam: { gatekeeper, resourcePolicyFlaw: async () => undefined },
+    ...options.neighbours,
+  });
   await service.prepare?.();
   for (const controller of service.controllers) await controller.start();
   const server = await startTestServer([service.definition], { auth: settings.auth, gatekeeper, clock });

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import type { Service, ServiceParts } from '../contract.ts';
-import type { IamContract } from '../iam/contract.ts';
 import type { EcrContract } from './contract.ts';
 import { tellingOfFullDisk } from './disk-full.ts';
+import { documentsKeeper, registryDocuments } from './documents.ts';
 import { resolveReference } from './images.ts';
 import { getAuthorizationToken } from './operations/authorization.ts';
+import { governanceOperations } from './operations/governance.ts';
 import { batchDeleteImage, batchGetImage, putImage } from './operations/image-batches.ts';
 import { describeImages, listImages } from './operations/images.ts';
 import {
@@ -17,7 +18,7 @@ import {
 import { createRepository, deleteRepository, describeRepositories } from './operations/repositories.ts';
 import { putImageScanningConfiguration, putImageTagMutability } from './operations/repository-settings.ts';
 import { listTagsForResource, tagResource, untagResource } from './operations/tags.ts';
-import type { Ecr } from './parts.ts';
+import type { Ecr, EcrNeighbours } from './parts.ts';
 import { registryRoute } from './registry/route.ts';
 import { blobFiles } from './storage/blob-files.ts';
 import { openUploads } from './storage/uploads.ts';
@@ -25,13 +26,10 @@ import { uploadSweeper } from './sweeper.ts';
 import type { EcrTables } from './tables.ts';
 import { openSigner, type Signer } from './token.ts';
 
-/** What ECR asks of other services. */
-export interface EcrNeighbours {
-  readonly iam: Pick<IamContract, 'gatekeeper'>;
-}
+export type { EcrNeighbours } from './parts.ts';
 
 /** Amazon ECR and its registry at `/v2/`. Files are kept below `DATA_DIR/registry`. */
-export function ecrService(parts: ServiceParts<EcrTables>, { iam }: EcrNeighbours): Service<EcrContract> {
+export function ecrService(parts: ServiceParts<EcrTables>, neighbours: EcrNeighbours): Service<EcrContract> {
   const files = blobFiles(join(parts.settings.dataDir, 'registry'));
   const uploads = openUploads({ ...parts, files, registryId: parts.settings.accountId });
   let opened: Signer | undefined;
@@ -41,7 +39,9 @@ export function ecrService(parts: ServiceParts<EcrTables>, { iam }: EcrNeighbour
   };
   const ecr: Ecr = {
     ...parts,
-    gatekeeper: iam.gatekeeper,
+    gatekeeper: neighbours.iam.gatekeeper,
+    neighbours,
+    documents: registryDocuments(parts.store),
     files,
     uploads,
     signer: {
@@ -75,14 +75,16 @@ export function ecrService(parts: ServiceParts<EcrTables>, { iam }: EcrNeighbour
         TagResource: tagResource(ecr),
         UntagResource: untagResource(ecr),
         UploadLayerPart: uploadLayerPart(ecr),
+        ...governanceOperations(ecr),
       }),
       routes: [registryRoute(ecr)],
     },
     async prepare() {
       await files.prepare();
       opened = await openSigner(parts.store);
+      await ecr.documents.load();
     },
-    controllers: [uploadSweeper(ecr)],
+    controllers: [uploadSweeper(ecr), documentsKeeper(ecr)],
     contract: {
       imageDigest: (repositoryName, reference) => resolveReference(parts.store.db, repositoryName, reference),
     },

@@ -1,8 +1,9 @@
-import type { Kysely, Migration } from 'kysely';
+import type { Generated, Kysely, Migration } from 'kysely';
 import type { Migrations } from '../../state/store.ts';
+import { type EcrGovernanceTables, ecrGovernanceMigrations } from './governance-tables.ts';
 
 /** Times are milliseconds since the epoch, sizes bytes, flags 0 or 1, documents JSON text. */
-export interface EcrTables {
+export interface EcrTables extends EcrGovernanceTables {
   ecr_repository: {
     name: string;
     created_at: number;
@@ -12,6 +13,8 @@ export interface EcrTables {
     scan_on_push: number;
     /** JSON: ECR's Tag[]. */
     tags: string;
+    /** The repository policy, as it was set. */
+    policy: Generated<string | null>;
   };
   /** A file under `blobs/`; one row whatever the number of repositories that hold it. */
   ecr_blob: { digest: string; size: number; created_at: number };
@@ -32,6 +35,10 @@ export interface EcrTables {
     pulled_at: number | null;
     /** The bytes that were pushed; they are valid UTF-8, checked at the push. */
     content: string;
+    /** An archived image is kept but can't be pulled. */
+    image_status: Generated<'ACTIVE' | 'ARCHIVED'>;
+    archived_at: Generated<number | null>;
+    activated_at: Generated<number | null>;
   };
   /** What a manifest needs: its config, layers or children. */
   ecr_manifest_ref: {
@@ -156,4 +163,4 @@ const first: Migration = {
   },
 };
 
-export const ecrMigrations: Migrations = { 'ecr-001-registry': first };
+export const ecrMigrations: Migrations = { 'ecr-001-registry': first, ...ecrGovernanceMigrations };

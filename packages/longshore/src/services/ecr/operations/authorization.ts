@@ -2,6 +2,7 @@ import type { GetAuthorizationTokenRequest, GetAuthorizationTokenResponse } from
 import type { Operation } from '../../../wire/service.ts';
 import type { Ecr } from '../parts.ts';
 import { registryHost } from '../repositories.ts';
+import { onRegistry } from './access.ts';
 
 /**
  * A password for 12 hours, or for as long as the session that asks lives, if that is less: policies that narrow a
@@ -12,7 +13,7 @@ export function getAuthorizationToken(
   ecr: Ecr,
 ): Operation<GetAuthorizationTokenRequest, GetAuthorizationTokenResponse> {
   return {
-    access: () => [{ resource: '*' }],
+    access: onRegistry(ecr),
     async handle(_input, context) {
       const { accessKeyId } = context.caller;
       const credential = accessKeyId === undefined ? undefined : await ecr.gatekeeper.credential(accessKeyId);

@@ -12,6 +12,7 @@ import type { Ecr } from '../parts.ts';
 import {
   describeRepository,
   findRepository,
+  insertRepository,
   invalidRepositoryName,
   repositoryAccess,
   repositoryArn,
@@ -65,10 +66,9 @@ export function createRepository(ecr: Ecr): Operation<CreateRepositoryRequest, C
             'RepositoryAlreadyExistsException',
             `The repository with name '${name}' already exists in the registry with id '${settings.accountId}'`,
           );
-        await tx.db.insertInto('ecr_repository').values(row).execute();
-        tx.changed('ecr.repository', name);
+        await insertRepository(tx, settings, row);
       });
-      return { repository: describeRepository(row, settings, context.endpoint) };
+      return { repository: describeRepository({ ...row, policy: null }, settings, context.endpoint) };
     },
   };
 }
@@ -85,9 +85,7 @@ export function describeRepositories(ecr: Ecr): Operation<DescribeRepositoriesRe
     async access(input) {
       if (!input.repositoryNames) return [{ resource: repositoryArn(settings, '*') }];
       const names = [...new Set(input.repositoryNames)];
-      return Promise.all(
-        names.map(async (name) => repositoryAccess(settings, name, await findRepository(store.db, name))),
-      );
+      return Promise.all(names.map(async (name) => repositoryAccess(ecr, name, await findRepository(store.db, name))));
     },
     async handle(input, context) {
       const { registryId, repositoryNames } = input;

@@ -66,7 +66,7 @@ async function authorizeAny(
     secureTransport: secureTransport(request.socket),
     userAgent: request.headers['user-agent'] ?? '',
   };
-  const access = repositoryAccess(ecr.settings, name, row);
+  const access = repositoryAccess(ecr, name, row);
   let denial: unknown;
   for (const action of actions) {
     try {

@@ -1,12 +1,12 @@
 import type { PutLogEventsRequest, PutLogEventsResponse, RejectedLogEventsInfo } from '@aws-sdk/client-cloudwatch-logs';
 import type { Operation } from '../../../wire/service.ts';
+import { append, eventOverhead, mostEventBytes, type SizedEvent } from '../append.ts';
 import { expiryOf, fault, type LogsState, requireGroup, requireStream } from '../state.ts';
-import type { EventRow, StreamRow } from '../tables.ts';
+import type { StreamRow } from '../tables.ts';
 
 /** https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html */
 const limits = {
-  batchBytes: 1_048_576,
-  eventOverhead: 26,
+  batchBytes: mostEventBytes,
   batchSpanMs: 24 * 3_600_000,
   futureMs: 2 * 3_600_000,
   pastMs: 14 * 24 * 3_600_000,
@@ -15,12 +15,6 @@ const limits = {
 /** Clients may still send and expect one; any is taken. */
 export const sequenceToken = (stream: Pick<StreamRow, 'next_sequence'>): string =>
   `49${String(stream.next_sequence).padStart(54, '0')}`;
-
-interface SizedEvent {
-  readonly timestamp: number;
-  readonly message: string;
-  readonly bytes: number;
-}
 
 export function putLogEvents(state: LogsState): Operation<PutLogEventsRequest, PutLogEventsResponse> {
   return {
@@ -32,37 +26,7 @@ export function putLogEvents(state: LogsState): Operation<PutLogEventsRequest, P
         const stream = await requireStream(db, group, input.logStreamName!);
         const now = state.clock.now();
         const { accepted, rejected } = sift(events, now, expiryOf(group, now));
-        const rows = accepted.map(
-          (event, index): EventRow => ({
-            ...event,
-            stream_id: stream.id,
-            group_id: group.id,
-            sequence: stream.next_sequence + index,
-            ingested_at: now,
-          }),
-        );
-        for (const chunk of chunks(rows)) await db.insertInto('logs_event').values(chunk).execute();
-        const next_sequence = stream.next_sequence + rows.length;
-        if (rows.length > 0) {
-          const first = rows[0]!.timestamp;
-          const last = rows.at(-1)!.timestamp;
-          await db
-            .updateTable('logs_stream')
-            .set({
-              next_sequence,
-              first_event_at: Math.min(stream.first_event_at ?? first, first),
-              last_event_at: Math.max(stream.last_event_at ?? last, last),
-              last_ingested_at: now,
-            })
-            .where('id', '=', stream.id)
-            .execute();
-          const bytes = rows.reduce((sum, row) => sum + row.bytes, 0);
-          await db
-            .updateTable('logs_group')
-            .set((eb) => ({ stored_bytes: eb('stored_bytes', '+', bytes) }))
-            .where('id', '=', group.id)
-            .execute();
-        }
+        const next_sequence = await append(db, group, stream, accepted, now);
         return {
           nextSequenceToken: sequenceToken({ next_sequence }),
           ...(rejected ? { rejectedLogEventsInfo: rejected } : {}),
@@ -83,7 +47,7 @@ function checkBatch(given: readonly { timestamp?: number | undefined; message?: 
       );
     }
     before = timestamp;
-    const bytes = Buffer.byteLength(message) + limits.eventOverhead;
+    const bytes = Buffer.byteLength(message) + eventOverhead;
     total += bytes;
     if (bytes > limits.batchBytes) {
       throw fault(
@@ -121,13 +85,4 @@ function sift(events: readonly SizedEvent[], now: number, expiry: number) {
     accepted: events.slice(Math.max(tooOld, expired), tooNew),
     rejected: Object.keys(rejected).length > 0 ? rejected : undefined,
   };
-}
-
-/** Powers of two, so that few different statements are ever prepared. */
-function* chunks<Row>(rows: readonly Row[]): Generator<readonly Row[]> {
-  for (let start = 0; start < rows.length; ) {
-    const size = Math.min(512, 2 ** Math.floor(Math.log2(rows.length - start)));
-    yield rows.slice(start, start + size);
-    start += size;
-  }
 }

@@ -17,8 +17,6 @@ export interface EcrNeighbours {
   readonly imagesInUse?: () => Promise<readonly string[]>;
   /** The text of a secret by its ARN; undefined where there is none. Beside it, files are looked into (pull-through/secrets.ts). */
   readonly secret?: (arn: string) => Promise<string | undefined>;
-  /** How long clean-up waits, where it is not the usual. */
-  readonly garbagePeriods?: GarbagePeriods;
 }
 
 /** What the operations and the registry's handlers share. */

@@ -10,9 +10,9 @@ import { openLogger } from '../base/log.ts';
 import type { Networks } from '../node/network/networks.ts';
 import { openNetworks } from '../node/network/open.ts';
 import type { LoadBalancerDocument, LoadBalancerObservation, TargetDocument } from '../protocol/documents.ts';
+import * as rig from './balancer.testing.ts';
 import type { Balancer } from './balancer.ts';
 import { openBalancer } from './open.ts';
-import * as rig from './testing.ts';
 
 const run = promisify(execFile);
 const log = openLogger(process.env.TEST_LOG ?? 'error');
@@ -269,7 +269,7 @@ test('kill -9 of its keeper loses no request, and the next one takes the same HA
     import { openBalancer } from '${import.meta.resolve('./open.ts')}';
     import { systemClock } from '${import.meta.resolve('../base/clock.ts')}';
     import { silentLogger } from '${import.meta.resolve('../base/log.ts')}';
-    import * as rig from '${import.meta.resolve('./testing.ts')}';
+    import * as rig from '${import.meta.resolve('./balancer.testing.ts')}';
     const networks = openNetworks(rig.settings, silentLogger);
     await networks.start();
     await networks.apply(rig.networksDocument());

@@ -4,6 +4,7 @@ import type { EventsContract } from '../events/contract.ts';
 import type { IamContract } from '../iam/contract.ts';
 import type { RegistryDocuments } from './documents.ts';
 import type { BlobStore } from './storage/blob-store.ts';
+import type { GarbagePeriods, Leases } from './storage/leases.ts';
 import type { Uploads } from './storage/uploads.ts';
 import type { EcrTables } from './tables.ts';
 import type { Signer } from './token.ts';
@@ -17,6 +18,8 @@ export interface EcrNeighbours {
   readonly imagesInUse?: () => Promise<readonly string[]>;
   /** The text of a secret by its ARN; undefined where there is none. Beside it, files are looked into (pull-through/secrets.ts). */
   readonly secret?: (arn: string) => Promise<string | undefined>;
+  /** How long clean-up waits, where it is not the usual. */
+  readonly garbagePeriods?: GarbagePeriods;
 }
 
 /** What the operations and the registry's handlers share. */
@@ -26,5 +29,6 @@ export interface Ecr extends ServiceParts<EcrTables> {
   readonly documents: RegistryDocuments;
   readonly files: BlobStore;
   readonly uploads: Uploads;
+  readonly leases: Leases;
   readonly signer: Signer;
 }

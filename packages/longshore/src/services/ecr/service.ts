@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Service, ServiceParts } from '../contract.ts';
 import type { EcrContract } from './contract.ts';
 import { tellingOfFullDisk } from './disk-full.ts';
@@ -20,9 +19,7 @@ import { putImageScanningConfiguration, putImageTagMutability } from './operatio
 import { listTagsForResource, tagResource, untagResource } from './operations/tags.ts';
 import type { Ecr, EcrNeighbours } from './parts.ts';
 import { registryRoute } from './registry/route.ts';
-import { blobFiles } from './storage/blob-files.ts';
-import { openUploads } from './storage/uploads.ts';
-import { uploadSweeper } from './sweeper.ts';
+import { registryStorage } from './storage/storage.ts';
 import type { EcrTables } from './tables.ts';
 import { openSigner, type Signer } from './token.ts';
 
@@ -30,8 +27,7 @@ export type { EcrNeighbours } from './parts.ts';
 
 /** Amazon ECR and its registry at `/v2/`. Files are kept below `DATA_DIR/registry`. */
 export function ecrService(parts: ServiceParts<EcrTables>, neighbours: EcrNeighbours): Service<EcrContract> {
-  const files = blobFiles(join(parts.settings.dataDir, 'registry'));
-  const uploads = openUploads({ ...parts, files, registryId: parts.settings.accountId });
+  const storage = registryStorage(parts, neighbours.garbagePeriods);
   let opened: Signer | undefined;
   const signer = () => {
     if (!opened) throw new Error('ECR is asked something before its prepare() was called');
@@ -42,8 +38,9 @@ export function ecrService(parts: ServiceParts<EcrTables>, neighbours: EcrNeighb
     gatekeeper: neighbours.iam.gatekeeper,
     neighbours,
     documents: registryDocuments(parts.store),
-    files,
-    uploads,
+    files: storage.files,
+    uploads: storage.uploads,
+    leases: storage.leases,
     signer: {
       password: (...given) => signer().password(...given),
       verify: (...given) => signer().verify(...given),
@@ -80,11 +77,11 @@ export function ecrService(parts: ServiceParts<EcrTables>, neighbours: EcrNeighb
       routes: [registryRoute(ecr)],
     },
     async prepare() {
-      await files.prepare();
+      await storage.prepare();
       opened = await openSigner(parts.store);
       await ecr.documents.load();
     },
-    controllers: [uploadSweeper(ecr), documentsKeeper(ecr)],
+    controllers: [...storage.controllers, documentsKeeper(ecr)],
     contract: {
       imageDigest: (repositoryName, reference) => resolveReference(parts.store.db, repositoryName, reference),
     },

@@ -1,6 +1,7 @@
 import type { Generated, Kysely, Migration } from 'kysely';
 import type { Migrations } from '../../state/store.ts';
 import { type EcrGovernanceTables, ecrGovernanceMigrations } from './governance-tables.ts';
+import { type BlobLease, ecrStorageMigrations } from './storage/tables.ts';
 
 /** Times are milliseconds since the epoch, sizes bytes, flags 0 or 1, documents JSON text. */
 export interface EcrTables extends EcrGovernanceTables {
@@ -17,9 +18,15 @@ export interface EcrTables extends EcrGovernanceTables {
     policy: Generated<string | null>;
   };
   /** A file under `blobs/`; one row whatever the number of repositories that hold it. */
-  ecr_blob: { digest: string; size: number; created_at: number };
+  ecr_blob: { digest: string; size: number; created_at: number } & BlobLease;
   /** A repository holds a blob: pushed to it or mounted into it. */
-  ecr_repository_blob: { repository: string; digest: string; linked_at: number };
+  ecr_repository_blob: {
+    repository: string;
+    digest: string;
+    linked_at: number;
+    /** When a push last counted on it: by an upload, a mount, or asking whether it is there. */
+    leased_at: number;
+  };
   ecr_manifest: {
     repository: string;
     digest: string;
@@ -163,4 +170,8 @@ const first: Migration = {
   },
 };
 
-export const ecrMigrations: Migrations = { 'ecr-001-registry': first, ...ecrGovernanceMigrations };
+export const ecrMigrations: Migrations = {
+  'ecr-001-registry': first,
+  ...ecrStorageMigrations,
+  ...ecrGovernanceMigrations,
+};

@@ -13,7 +13,7 @@ import type {
   UploadLayerPartResponse,
 } from '@aws-sdk/client-ecr';
 import type { Operation } from '../../../wire/service.ts';
-import { blobSize, blobSizes } from '../blobs.ts';
+import { blobSize, heldBlobs } from '../blobs.ts';
 import { fault, invalidParameter } from '../faults.ts';
 import type { Ecr } from '../parts.ts';
 import { requireRepository } from '../repositories.ts';
@@ -89,7 +89,7 @@ export function uploadLayerPart(ecr: Ecr): Operation<UploadLayerPartRequest, Upl
 
 /** https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CompleteLayerUpload.html */
 export function completeLayerUpload(ecr: Ecr): Operation<CompleteLayerUploadRequest, CompleteLayerUploadResponse> {
-  const { settings, store, uploads } = ecr;
+  const { settings, store, uploads, leases } = ecr;
   return {
     access: onRepository(ecr),
     async handle(input) {
@@ -109,7 +109,8 @@ export function completeLayerUpload(ecr: Ecr): Operation<CompleteLayerUploadRequ
           .executeTakeFirst();
         if (upload && upload.short_part_end !== null && upload.short_part_end < size)
           throw fault('LayerPartTooSmallException', `Layer parts must be at least ${leastPartSize} bytes in size`);
-        if ((await blobSize(store.db, name, layerDigest)) !== undefined) {
+        const there = (await heldBlobs(store.db, name, [layerDigest])).get(layerDigest);
+        if (there && (await leases.renew(name, [there])).length === 0) {
           await uploads.cancel(name, id);
           throw fault(
             'LayerAlreadyExistsException',
@@ -136,11 +137,13 @@ export function batchCheckLayerAvailability(
     async handle(input) {
       const { name } = await requireRepository(ecr.store.db, ecr.settings, input);
       const digests = [...new Set(input.layerDigests)];
-      const sizes = await blobSizes(ecr.store.db, name, digests.filter(parseDigest));
+      const held = await heldBlobs(ecr.store.db, name, digests.filter(parseDigest));
+      // Who is told that a layer is there does not upload it: it must stay until the image comes.
+      for (const gone of await ecr.leases.renew(name, [...held.values()])) held.delete(gone);
       const layers: Layer[] = [];
       const failures: LayerFailure[] = [];
       for (const layerDigest of digests) {
-        const layerSize = sizes.get(layerDigest);
+        const layerSize = held.get(layerDigest)?.size;
         if (layerDigest === '')
           failures.push({
             layerDigest,

@@ -1,5 +1,5 @@
 import { pipeline } from 'node:stream/promises';
-import { blobSize } from '../blobs.ts';
+import { heldBlobs } from '../blobs.ts';
 import { isBlobNeeded } from '../images.ts';
 import { type Digest, parseDigest } from '../rules/grammar.ts';
 import { matchesEntityTag, parseRange } from '../rules/ranges.ts';
@@ -28,8 +28,11 @@ export async function getBlob(exchange: Exchange, path: { readonly digest: strin
   // Who may download a layer knows that it is there: ECR's pull-only policies lack BatchCheckLayerAvailability.
   if (method === 'HEAD') await exchange.require('ecr:BatchCheckLayerAvailability', 'ecr:GetDownloadUrlForLayer');
   else await exchange.require('ecr:GetDownloadUrlForLayer');
-  const size = await blobSize(ecr.store.db, repository, path.digest);
-  if (size === undefined) throw unknownBlob();
+  const held = (await heldBlobs(ecr.store.db, repository, [path.digest])).get(path.digest);
+  if (!held) throw unknownBlob();
+  const { size } = held;
+  // A client that is told that the blob is there does not upload it: it must stay until the manifest comes.
+  if (method === 'HEAD' && (await ecr.leases.renew(repository, [held])).length > 0) throw unknownBlob();
   const always = { 'docker-content-digest': path.digest, etag: `"${path.digest}"`, 'accept-ranges': 'bytes' };
   if (matchesEntityTag(headers['if-none-match'], path.digest)) return sendEmpty(response, 304, always);
   const conditional = headers['if-range'];

@@ -101,13 +101,15 @@ async function mountBlob(exchange: Exchange, digest: string, from: string | null
   const { db } = ecr.store;
   const candidates = from === null ? await holdersOf(db, digest, mountCandidates) : [from];
   for (const source of candidates) {
-    const size = await blobSize(db, source, digest);
-    if (size === undefined) continue;
+    if ((await blobSize(db, source, digest)) === undefined) continue;
     if (source !== repository && !(await exchange.may(source, 'ecr:GetDownloadUrlForLayer'))) continue;
-    await ecr.store.transaction((tx) =>
-      linkBlob(tx, ecr.settings.accountId, repository, digest, size, ecr.clock.now()),
-    );
-    return true;
+    const mounted = await ecr.store.transaction(async (tx) => {
+      const size = await blobSize(tx.db, source, digest);
+      if (size === undefined) return false;
+      await linkBlob(tx, ecr.settings.accountId, repository, digest, size, ecr.clock.now());
+      return true;
+    });
+    if (mounted) return true;
   }
   return false;
 }

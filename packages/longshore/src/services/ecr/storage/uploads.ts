@@ -8,6 +8,7 @@ import type { Digest, DigestAlgorithm } from '../rules/grammar.ts';
 import type { EcrTables } from '../tables.ts';
 import type { BlobStore, UploadFile } from './blob-store.ts';
 import { type Ingested, ingest } from './ingest.ts';
+import { claimBlob } from './leases.ts';
 
 /** Why an upload could not go on; each face of the registry says it in its own code. */
 export class UploadFlaw extends Error {
@@ -45,7 +46,7 @@ export interface Uploads {
   /** A whole blob in one request. `interruption` where the sender broke off: then nothing is kept. */
   store(repository: string, digest: Digest, piece: Piece): Promise<{ size: number; interruption?: unknown }>;
   /** Removes what uploads left behind that nobody touched for `maximumAge` milliseconds. */
-  sweep(maximumAge: number): Promise<number>;
+  sweep(maximumAge: number, signal?: AbortSignal): Promise<number>;
 }
 
 interface Session {
@@ -68,6 +69,8 @@ export interface UploadParts {
   readonly registryId: string;
 }
 
+/** Rows deleted in one transaction. */
+const sweepBatch = 500;
 /** How long a request waits for another that writes to the same upload. */
 const busyMilliseconds = 15_000;
 
@@ -166,9 +169,11 @@ export function openUploads({ store, files, clock, random, log, registryId }: Up
   }
 
   async function commit(repository: string, id: string, session: Session, file: UploadFile, digest: Digest) {
+    const name = `${digest.algorithm}:${digest.hex}`;
+    await claimBlob(store, clock, name);
     await files.commit(id, file, digest);
     await store.transaction(async (tx) => {
-      await linkBlob(tx, registryId, repository, `${digest.algorithm}:${digest.hex}`, session.offset, clock.now());
+      await linkBlob(tx, registryId, repository, name, session.offset, clock.now());
       await tx.db.deleteFrom('ecr_upload').where('id', '=', id).execute();
     });
     return session.offset;
@@ -253,18 +258,26 @@ export function openUploads({ store, files, clock, random, log, registryId }: Up
         if (!kept) await files.removeUpload(id);
       }
     },
-    async sweep(maximumAge) {
+    async sweep(maximumAge, signal) {
       const oldest = clock.now() - maximumAge;
-      const onDisk = await files.listUploads();
-      const living = new Set(onDisk.filter((file) => file.changedAt >= oldest).map((file) => file.id));
-      const dead = onDisk.filter((file) => !living.has(file.id));
-      for (const { id } of dead) await files.removeUpload(id);
-      const rows = await store.db.selectFrom('ecr_upload').select(['id', 'started_at']).execute();
-      const gone = rows.filter((upload) => !living.has(upload.id) && upload.started_at < oldest);
-      if (gone.length > 0)
+      const stored = await files.listUploads();
+      const living = new Set(stored.filter((upload) => upload.changedAt >= oldest).map((upload) => upload.id));
+      const dead = stored.filter((upload) => !living.has(upload.id));
+      for (const { id } of dead) {
+        signal?.throwIfAborted();
+        await files.removeUpload(id);
+      }
+      const rows = await store.db.selectFrom('ecr_upload').select('id').where('started_at', '<', oldest).execute();
+      const gone = rows.map((row) => row.id).filter((id) => !living.has(id));
+      for (let start = 0; start < gone.length; start += sweepBatch) {
+        signal?.throwIfAborted();
         await store.transaction(async (tx) => {
-          for (const { id } of gone) await tx.db.deleteFrom('ecr_upload').where('id', '=', id).execute();
+          await tx.db
+            .deleteFrom('ecr_upload')
+            .where('id', 'in', gone.slice(start, start + sweepBatch))
+            .execute();
         });
+      }
       return Math.max(dead.length, gone.length);
     },
   };

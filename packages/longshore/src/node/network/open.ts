@@ -1,29 +1,17 @@
-import { mkdir, open, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import type { Logger } from '../../base/log.ts';
-import type { InterfaceDocument, NetworksDocument, VpcDocument } from '../../protocol/documents.ts';
+import type { InterfaceDocument, NetworksDocument } from '../../protocol/documents.ts';
 import type { NodeSettings } from '../settings.ts';
-import { firstLink, linkAddresses, linkCount, namesOf, namespacePath, resolverPort } from './addresses.ts';
-import { forwardScript, hostRemoval, hostRuleset } from './host.ts';
+import { namesOf, namespacePath, resolverPort } from './addresses.ts';
+import { openHostTable } from './host-table.ts';
 import { attachScript, cutScript, detachScript, publicRoute } from './interface.ts';
 import type { AttachedInterface, HostLink, Networks } from './networks.ts';
-import { type Link, nftInRouter, routerRemoval, routerScript } from './router.ts';
-import { difference, type Ruleset, whole } from './ruleset.ts';
-import { routerRuleset, routerTable } from './security.ts';
+import { removeNetworks } from './removal.ts';
+import { openRouters, type Router } from './routers.ts';
 import { feed, openShell } from './shell.ts';
-import { hostAddresses, namespaces, survey, tableNames } from './survey.ts';
+import { survey } from './survey.ts';
 
-const claims = '/run/longshore/links';
-const forwardCheckMs = 15_000;
 /** How long a namespace that something still holds may keep its link after detach. */
 const cutAfterMs = 1_000;
-
-interface Router {
-  readonly link: Link;
-  /** What its table says; absent until it was written by this process. */
-  ruleset: Ruleset | undefined;
-  /** The document that was applied last. */
-  vpc: VpcDocument | undefined;
-}
 
 interface Attached {
   readonly interfaceId: string;
@@ -37,7 +25,8 @@ interface Attached {
 export function openNetworks(settings: NodeSettings, log: Logger): Networks {
   const names = namesOf(settings.instanceId);
   const shell = openShell(4);
-  const routers = new Map<string, Router>();
+  const routers = openRouters(settings.instanceId, names, shell);
+  const hostTable = openHostTable(names, settings.publicPool, shell, log);
   const attached = new Map<string, Attached>();
   /** Interfaces of the document, with their VPC. */
   let described = new Map<string, { vpcId: string; document: InterfaceDocument }>();
@@ -45,15 +34,13 @@ export function openNetworks(settings: NodeSettings, log: Logger): Networks {
   const listeners: ((links: readonly HostLink[]) => void)[] = [];
   /** The last change of each interface, so that attach and detach of one never overlap. */
   const changes = new Map<string, Promise<unknown>>();
-  let hostTable: Ruleset | undefined;
   /** The last document's turn, and the one that is being applied now or was last. */
   let applying: Promise<void> = Promise.resolve();
   let current: Promise<void> = Promise.resolve();
   let waitingDocument: { document: NetworksDocument; done: Promise<void> } | undefined;
-  let forwardTimer: NodeJS.Timeout | undefined;
 
   const hostLinks = (): HostLink[] =>
-    [...routers.values()].map(({ link: { vpcId, hostAddress, routerAddress } }) => ({
+    routers.all().map(({ link: { vpcId, hostAddress, routerAddress } }) => ({
       vpcId,
       hostAddress,
       routerAddress,
@@ -70,87 +57,14 @@ export function openNetworks(settings: NodeSettings, log: Logger): Networks {
     ...(publicAddress ? { publicAddress } : {}),
   });
 
-  const writeHostTable = async (): Promise<void> => {
-    const wanted = hostRuleset(
-      names,
-      settings.publicPool,
-      [...routers.values()].map(({ link }) => link),
-    );
-    const transaction = hostTable
-      ? difference(hostTable, wanted)
-      : whole(wanted, await tableNames(shell, '', names.hostTable));
-    hostTable = undefined;
-    if (transaction)
-      await shell.run("Writing the host's address translation", feed('nft -f -', [transaction.trimEnd()]));
-    hostTable = wanted;
-    await shell.run('Letting forwarded packets pass', forwardScript(names));
-    forwardTimer ??= setInterval(() => {
-      shell
-        .run('Letting forwarded packets pass', forwardScript(names))
-        .catch((error: Error) => log.warn({}, error.message));
-    }, forwardCheckMs).unref();
-  };
-
-  /** Claims a range for a link by a file of its name, so that Longshores which start at the same moment take different ones. */
-  const claimLink = async (vpcId: string): Promise<{ hostAddress: string; routerAddress: string }> => {
-    await mkdir(claims, { recursive: true });
-    const used = new Set((await hostAddresses(shell)).flatMap((one) => one.addr_info.map(({ local }) => local)));
-    const owner = `${settings.instanceId} ${vpcId}`;
-    for (let tries = 0; tries < linkCount; tries += 1) {
-      const addresses = linkAddresses((firstLink(settings.instanceId, vpcId) + tries) % linkCount);
-      if (used.has(addresses.hostAddress)) continue;
-      const file = `${claims}/${addresses.hostAddress}`;
-      const handle = await open(file, 'wx').catch(() => undefined);
-      if (handle) {
-        await handle.writeFile(owner);
-        await handle.close();
-        return addresses;
-      }
-      if ((await readFile(file, 'utf8').catch(() => '')) === owner) return addresses;
-    }
-    throw new Error('No free range is left in 169.254.176.0 to 169.254.249.255 for the link of a VPC.');
-  };
-  const releaseLink = (link: Link): Promise<void> => rm(`${claims}/${link.hostAddress}`, { force: true });
-
-  const ensureRouter = async (vpc: VpcDocument): Promise<Router> => {
-    const known = routers.get(vpc.vpcId);
-    if (known?.vpc && known.vpc.cidrBlocks.join() === vpc.cidrBlocks.join()) return known;
-    const link = known?.link ?? {
-      vpcId: vpc.vpcId,
-      device: names.hostDevice(vpc.vpcId),
-      ...(await claimLink(vpc.vpcId)),
-    };
-    await shell.run(`Making the router of ${vpc.vpcId}`, routerScript(names, vpc, link));
-    const router: Router = known ?? { link, ruleset: undefined, vpc: undefined };
-    routers.set(vpc.vpcId, router);
-    return router;
-  };
-
-  const writeRules = async (router: Router, vpc: VpcDocument): Promise<void> => {
-    const wanted = routerRuleset(vpc, router.link.hostAddress);
-    const enter = `nsenter --net=${namespacePath(names.router(vpc.vpcId))}`;
-    const transaction = router.ruleset
-      ? difference(router.ruleset, wanted)
-      : whole(wanted, await tableNames(shell, enter, routerTable));
-    // Unknown until the transaction is through: where it fails, the next one says the whole table.
-    router.ruleset = undefined;
-    if (transaction) await shell.run(`Writing the rules of ${vpc.vpcId}`, nftInRouter(names, vpc.vpcId, transaction));
-    router.ruleset = wanted;
-    router.vpc = vpc;
-  };
-
-  const removeRouter = async (router: Router): Promise<void> => {
-    routers.delete(router.link.vpcId);
-    await shell.run(`Removing the router of ${router.link.vpcId}`, routerRemoval(names, router.link));
-    await releaseLink(router.link);
-  };
+  const writeHostTable = (): Promise<void> => hostTable.write(routers.all().map(({ link }) => link));
 
   /** Routers of VPCs that the document lacks stay as long as something is attached to them. */
   const sweep = async (): Promise<void> => {
     const wanted = new Set(document?.vpcs.map((vpc) => vpc.vpcId));
     const used = new Set([...attached.values()].map(({ vpcId }) => vpcId));
-    const gone = [...routers.values()].filter(({ link: { vpcId } }) => !wanted.has(vpcId) && !used.has(vpcId));
-    for (const router of gone) await removeRouter(router);
+    const gone = routers.all().filter(({ link: { vpcId } }) => !wanted.has(vpcId) && !used.has(vpcId));
+    for (const router of gone) await routers.remove(router);
     if (gone.length > 0) {
       await writeHostTable();
       announceLinks();
@@ -183,21 +97,21 @@ export function openNetworks(settings: NodeSettings, log: Logger): Networks {
 
   const applyNow = async (wanted: NetworksDocument): Promise<void> => {
     document = wanted;
-    const before = routers.size;
+    const before = routers.all().length;
     const failures: string[] = [];
-    const firstTime = !hostTable;
+    const firstTime = !hostTable.written();
     // Namespaces are made while the rules are written; `attach` answers when both are there.
     describe(wanted, (router) => router.vpc !== undefined);
     await Promise.all(
       wanted.vpcs.map(async (vpc) => {
         try {
-          await writeRules(await ensureRouter(vpc), vpc);
+          await routers.apply(vpc);
         } catch (error) {
           failures.push((error as Error).message);
         }
       }),
     );
-    if (firstTime || routers.size !== before) {
+    if (firstTime || routers.all().length !== before) {
       await writeHostTable();
       announceLinks();
     }
@@ -252,7 +166,7 @@ export function openNetworks(settings: NodeSettings, log: Logger): Networks {
   return {
     async start() {
       const found = await survey(names, shell);
-      for (const link of found.links) routers.set(link.vpcId, { link, ruleset: undefined, vpc: undefined });
+      for (const link of found.links) routers.takeUp(link);
       for (const one of found.interfaces) attached.set(one.interfaceId, { ...one, publicAddress: undefined });
       for (const interfaceId of found.halves) {
         await shell.run(
@@ -260,8 +174,8 @@ export function openNetworks(settings: NodeSettings, log: Logger): Networks {
           detachScript(names, interfaceId, undefined),
         );
       }
-      if (routers.size > 0) announceLinks();
-      log.info({ vpcs: routers.size, interfaces: attached.size }, 'Networks taken up');
+      if (found.links.length > 0) announceLinks();
+      log.info({ vpcs: found.links.length, interfaces: attached.size }, 'Networks taken up');
     },
 
     apply(wanted) {
@@ -315,7 +229,7 @@ export function openNetworks(settings: NodeSettings, log: Logger): Networks {
         attached.delete(interfaceId);
         if (!known) return;
         setTimeout(() => {
-          if (attached.has(interfaceId) || changes.has(interfaceId) || !routers.has(known.vpcId)) return;
+          if (attached.has(interfaceId) || changes.has(interfaceId) || !routers.get(known.vpcId)) return;
           shell.run(`Cutting ${interfaceId}`, cutScript(names, known.vpcId, interfaceId)).catch(() => undefined);
         }, cutAfterMs).unref();
         if (document && !document.vpcs.some(({ vpcId }) => vpcId === known.vpcId)) await sweep();
@@ -332,43 +246,18 @@ export function openNetworks(settings: NodeSettings, log: Logger): Networks {
     },
 
     async stop() {
-      clearInterval(forwardTimer);
-      forwardTimer = undefined;
+      hostTable.stop();
       await applying;
       await shell.close();
     },
 
     async destroy() {
-      clearInterval(forwardTimer);
-      forwardTimer = undefined;
+      hostTable.stop();
       await applying;
-      const found = await survey(names, shell).catch(() => undefined);
-      const present = await namespaces(names);
-      const devices = (await hostAddresses(shell)).map(({ ifname }) => ifname);
-      const script = [
-        ...present
-          .filter((name) => !name.startsWith('vpc-'))
-          .map((name) => `ip netns del ${names.namespace(name)} || true`),
-        ...devices
-          .filter((name) => name.startsWith(`${names.devicePrefix}v`))
-          .map((name) => `ip link del ${name} || true`),
-        ...present
-          .filter((name) => name.startsWith('vpc-'))
-          .map((name) => `ip netns del ${names.router(name)} || true`),
-        hostRemoval(names),
-      ].join('\n');
-      await shell.run('Removing all networks', script);
-      for (const link of found?.links ?? []) await releaseLink(link);
-      for (const file of await readdir(claims).catch(() => [] as string[])) {
-        const owner = await readFile(`${claims}/${file}`, 'utf8').catch(() => '');
-        if (owner.startsWith(`${settings.instanceId} `)) await rm(`${claims}/${file}`, { force: true });
-      }
-      // Only where nothing of another Longshore's is in them.
-      for (const folder of [claims, '/run/longshore']) await rmdir(folder).catch(() => undefined);
+      await removeNetworks(settings.instanceId, names, shell);
       routers.clear();
       attached.clear();
       described.clear();
-      hostTable = undefined;
       await shell.close();
     },
   };

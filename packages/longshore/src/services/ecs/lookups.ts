@@ -2,8 +2,8 @@ import type { Tag } from '@aws-sdk/client-ecs';
 import type { Kysely } from 'kysely';
 import type { RequestContext } from '../../wire/service.ts';
 import { fault } from './faults.ts';
-import { type Place, taskDefinitionArn, toClusterArn } from './names.ts';
-import type { ClusterRow, EcsTables, TaskDefinitionRow } from './tables.ts';
+import { type Place, taskDefinitionArn, toArn, toClusterArn } from './names.ts';
+import type { ClusterRow, EcsTables, ServiceRow, TaskDefinitionRow } from './tables.ts';
 import type { Definition } from './task-definition/definition.ts';
 
 type Db = Kysely<EcsTables>;
@@ -20,6 +20,20 @@ export async function activeCluster(db: Db, context: RequestContext, given: stri
     .executeTakeFirst();
   if (row?.status !== 'ACTIVE') throw fault('ClusterNotFoundException', 'Cluster not found.');
   return row;
+}
+
+/** The service that a request names, whatever its status. Throws ClusterNotFoundException, ServiceNotFoundException. */
+export async function findService(
+  db: Db,
+  context: RequestContext,
+  cluster: string | undefined,
+  given: string | undefined,
+): Promise<ServiceRow> {
+  const { name } = await activeCluster(db, context, cluster);
+  const arn = toArn(placeOf(context), 'service', name, given ?? '');
+  const found = await db.selectFrom('ecs_services').selectAll().where('arn', '=', arn).executeTakeFirst();
+  if (!found) throw fault('ServiceNotFoundException', 'Service not found.');
+  return found;
 }
 
 /** A task definition by ARN, `family:revision`, or `family` (its newest active revision); undefined where there is none. */

@@ -130,3 +130,14 @@ export async function checkDefinition(
     if (resourceRequirements?.length) throw notYet('resourceRequirements');
   }
 }
+
+/** The security groups that a launch names, else the VPC's default group. */
+export async function chosenGroups(
+  { ec2 }: EcsParts,
+  groups: readonly string[] | undefined,
+  vpcId: string,
+): Promise<string[]> {
+  if (groups?.length) return [...groups];
+  const vpc = await ec2.vpc(vpcId);
+  return vpc ? [vpc.defaultGroupId] : [];
+}

@@ -22,7 +22,7 @@ import type { TaskRow } from '../tables.ts';
 import type { Launched, Launcher } from '../tasks/launch.ts';
 import { renderTask } from '../tasks/render.ts';
 import type { Transitions } from '../tasks/transitions.ts';
-import { checkDefinition, checkNetwork, howToLaunch } from './launching.ts';
+import { checkDefinition, checkNetwork, chosenGroups, howToLaunch } from './launching.ts';
 import { operation, within } from './table.ts';
 
 const mostTasks = 10;
@@ -92,7 +92,7 @@ export function taskOperations(
           count,
           overrides: input.overrides ?? {},
           subnets: vpc?.subnets ?? [],
-          securityGroups: vpc?.securityGroups?.length ? vpc.securityGroups : await defaultGroup(network.vpcId),
+          securityGroups: await chosenGroups(parts, vpc?.securityGroups, network.vpcId),
           assignPublicIp: vpc?.assignPublicIp === 'ENABLED',
           group: input.group ?? `family:${definition.family}`,
           ...(input.startedBy && { startedBy: input.startedBy }),
@@ -228,9 +228,4 @@ export function taskOperations(
       },
     ),
   };
-
-  async function defaultGroup(vpcId: string): Promise<readonly string[]> {
-    const vpc = await parts.ec2.vpc(vpcId);
-    return vpc ? [vpc.defaultGroupId] : [];
-  }
 }

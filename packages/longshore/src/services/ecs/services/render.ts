@@ -142,6 +142,16 @@ export async function renderServices(
   });
 }
 
+/** One service as it is now, with its tags. */
+export async function renderService(parts: EcsParts, arn: string): Promise<Service | undefined> {
+  const row = await parts.store.db
+    .selectFrom('ecs_services')
+    .selectAll()
+    .where('arn', '=', arn)
+    .executeTakeFirstOrThrow();
+  return (await renderServices(parts, [row], true))[0];
+}
+
 function renderDeployment(row: DeploymentRow, desiredCount: number, counts: Counts): Deployment {
   const revision = revisionDocument(row);
   return withoutUndefined<Deployment>({

@@ -1,42 +1,34 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
-import { constants } from 'node:os';
+import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { create, toBinary } from '@bufbuild/protobuf';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/log.ts';
 import type { Random } from '../../../base/random.ts';
 import type { HttpClient } from '../../session/http.ts';
-import {
-  type ContainerExit,
-  type ContainerSpec,
-  type KnownContainer,
-  LaunchError,
-  type PulledImage,
-  type PullRequest,
-  type Runtime,
-  type TaskSandbox,
+import type {
+  ContainerExit,
+  ContainerSpec,
+  KnownContainer,
+  PulledImage,
+  PullRequest,
+  Runtime,
+  TaskSandbox,
 } from '../runtime.ts';
 import { Cgroups } from './cgroups.ts';
 import { followExits, type TaskExited } from './events.ts';
 import { Containers } from './gen/containers_pb.ts';
 import { Leases } from './gen/leases_pb.ts';
 import { Namespaces } from './gen/namespaces_pb.ts';
-import { OptionsSchema } from './gen/runc-options_pb.ts';
 import { Snapshots } from './gen/snapshots_pb.ts';
 import { Tasks } from './gen/tasks_pb.ts';
-import type { Mount } from './gen/types_pb.ts';
 import { Grpc, GrpcError, isAlreadyThere, isNotFound, namespace, tolerate } from './grpc.ts';
 import { ImageStore, snapshotter } from './images.ts';
+import { nameLabel, taskLabel } from './labels.ts';
+import { Launcher, openFilesLimit } from './launcher.ts';
 import type { Places } from './places.ts';
-import { ociSpec } from './spec.ts';
+import { signalNumber } from './signals.ts';
 import { Supervisor } from './supervisor.ts';
-import { readFromLayers, resolveUser } from './users.ts';
 
-const taskLabel = 'longshore.io/task';
-const createTimeoutMs = 4 * 60_000;
-const startTimeoutMs = 3 * 60_000;
 /** Processes and threads that a task may have. */
 const pidsOfTask = 16_384;
 const running = 2;
@@ -61,16 +53,9 @@ export class ContainerdRuntime implements Runtime {
   readonly #images: ImageStore;
   readonly #ended = new AbortController();
   readonly #listeners: ((exit: ContainerExit) => void)[] = [];
-  /** Root file systems that are prepared, by container. */
-  readonly #rootfs = new Map<string, readonly Mount[]>();
   readonly #taskOf = new Map<string, { readonly taskId: string; readonly name: string }>();
-  /**
-   * CPU quotas not in force yet. What starts a container (runc, in the container's group) needs tens of milliseconds of CPU: under
-   * the quota of a quarter vCPU that is a tenth of a second of waiting, so the quota comes when the first launches are done.
-   */
-  readonly #quotas = new Map<string, { readonly cpuUnits: number; launching: number }>();
-  #openFilesLimit = 65_535;
   #cgroups!: Cgroups;
+  #launcher!: Launcher;
   version = 'containerd';
 
   constructor(parts: ContainerdParts) {
@@ -83,8 +68,7 @@ export class ContainerdRuntime implements Runtime {
   }
 
   async start(): Promise<void> {
-    this.#cgroups = await Cgroups.open();
-    this.#openFilesLimit = await openFilesLimit();
+    await this.#open();
     this.version = `containerd ${await this.#supervisor.ensure()}`;
     await tolerate(this.#grpc.unary(Namespaces.method.create, { namespace: { name: namespace } }), isAlreadyThere);
     await this.#images.load();
@@ -95,13 +79,25 @@ export class ContainerdRuntime implements Runtime {
     });
   }
 
+  async #open(): Promise<void> {
+    this.#cgroups = await Cgroups.open();
+    this.#launcher = new Launcher({
+      ...this.#parts,
+      grpc: this.#grpc,
+      cgroups: this.#cgroups,
+      openFilesLimit: await openFilesLimit(),
+      groupOf: (taskId) => this.#groupOf(taskId),
+      onCreate: ({ id, taskId, name }) => this.#taskOf.set(id, { taskId, name }),
+    });
+  }
+
   async stop(): Promise<void> {
     this.#ended.abort();
     this.#grpc.close();
   }
 
   async destroy(images: boolean): Promise<void> {
-    this.#cgroups = await Cgroups.open();
+    await this.#open();
     const base = `/longshore-${this.#parts.instanceId}`;
     if ((await this.#supervisor.pid()) === undefined && !(await exists(this.#places.config))) {
       await this.#removePlaces(base, images);
@@ -158,123 +154,16 @@ export class ContainerdRuntime implements Runtime {
     const made = tolerate(this.#grpc.unary(Leases.method.create, lease), isAlreadyThere);
     this.#cgroups.make(this.#groupOf(taskId), { cpuUnits, memoryMiB, pids: pidsOfTask });
     // A task that an earlier process began has containers in it already.
-    if (await made) this.#quotas.set(taskId, { cpuUnits, launching: 0 });
+    if (await made) this.#launcher.limitCpuAfterLaunch(taskId, cpuUnits);
     else this.#cgroups.limitCpu(this.#groupOf(taskId), cpuUnits);
   }
 
-  async prepare(taskId: string, containerId: string, image: PulledImage): Promise<void> {
-    const request = { snapshotter, key: containerId, parent: image.chainId };
-    const prepared = await tolerate(
-      this.#grpc.unary(Snapshots.method.prepare, request, { lease: taskId }),
-      isAlreadyThere,
-    );
-    const { mounts } = prepared ?? (await this.#grpc.unary(Snapshots.method.mounts, { snapshotter, key: containerId }));
-    this.#rootfs.set(containerId, mounts);
+  prepare(taskId: string, containerId: string, image: PulledImage): Promise<void> {
+    return this.#launcher.prepare(taskId, containerId, image);
   }
 
-  async launch(spec: ContainerSpec): Promise<{ pid: number }> {
-    const quota = this.#quotas.get(spec.taskId);
-    if (quota) quota.launching++;
-    try {
-      return await this.#launch(spec);
-    } finally {
-      if (quota && --quota.launching === 0 && this.#quotas.delete(spec.taskId))
-        this.#cgroups.limitCpu(this.#groupOf(spec.taskId), quota.cpuUnits);
-    }
-  }
-
-  async #launch(spec: ContainerSpec): Promise<{ pid: number }> {
-    const created = await this.#create(spec).catch((error) => {
-      throw new LaunchError('create', (error as Error).message);
-    });
-    try {
-      const { pid } = await this.#grpc.unary(
-        Tasks.method.start,
-        { containerId: spec.id },
-        { timeoutMs: startTimeoutMs },
-      );
-      return { pid };
-    } catch (error) {
-      await this.#discard(spec.id, created.taskMade);
-      throw new LaunchError('start', (error as Error).message);
-    }
-  }
-
-  async #create(spec: ContainerSpec): Promise<{ taskMade: boolean }> {
-    if (!this.#rootfs.has(spec.id)) await this.prepare(spec.taskId, spec.id, spec.image);
-    const rootfs = [...this.#rootfs.get(spec.id)!];
-    const folder = join(this.#places.containers, spec.id);
-    const place = (name: string) => join(folder, name);
-    mkdirSync(folder, { recursive: true, mode: 0o711 });
-    writeFileSync(place('hosts'), spec.hosts);
-    writeFileSync(place('resolv.conf'), spec.resolvConf);
-    writeFileSync(place('hostname'), `${spec.hostname}\n`);
-    const user = await this.#user(spec, rootfs);
-    const document = ociSpec(spec, {
-      user,
-      cgroupPath: `${this.#groupOf(spec.taskId)}/${spec.name}`,
-      hostsFile: place('hosts'),
-      resolvConfFile: place('resolv.conf'),
-      hostnameFile: place('hostname'),
-      openFilesLimit: this.#openFilesLimit,
-      architecture: process.arch,
-    });
-    const options = {
-      typeUrl: 'containerd.runc.v1.Options',
-      value: toBinary(OptionsSchema, create(OptionsSchema, { root: join(this.#places.run, 'runc') })),
-    };
-    const container = {
-      id: spec.id,
-      labels: { [taskLabel]: spec.taskId, 'longshore.io/name': spec.name },
-      image: spec.image.digest,
-      runtime: { name: 'io.containerd.runc.v2', options },
-      spec: {
-        typeUrl: 'types.containerd.io/opencontainers/runtime-spec/1/Spec',
-        value: Buffer.from(JSON.stringify(document)),
-      },
-      snapshotter,
-      snapshotKey: spec.id,
-    };
-    this.#taskOf.set(spec.id, { taskId: spec.taskId, name: spec.name });
-    await tolerate(this.#grpc.unary(Containers.method.create, { container }, { lease: spec.taskId }), isAlreadyThere);
-    const output = spec.logFile ? `file://${encodeURI(spec.logFile)}` : '';
-    for (let tries = 1; ; tries++)
-      try {
-        await this.#grpc.unary(
-          Tasks.method.create,
-          { containerId: spec.id, rootfs, stdout: output, stderr: output, options },
-          { timeoutMs: createTimeoutMs },
-        );
-        return { taskMade: true };
-      } catch (error) {
-        if (isAlreadyThere(error)) return { taskMade: true };
-        // The task's shim was about to end with its last container: the next try starts another.
-        if (tries < 3 && /failed to start shim|ttrpc: closed/.test((error as Error).message)) {
-          await this.#parts.clock.sleep(50 * tries);
-          continue;
-        }
-        await this.#discard(spec.id, false);
-        throw error;
-      }
-  }
-
-  async #user(spec: ContainerSpec, rootfs: readonly Mount[]) {
-    const [passwd, group] = await Promise.all([
-      readFromLayers(rootfs, 'etc', 'passwd'),
-      readFromLayers(rootfs, 'etc', 'group'),
-    ]);
-    return resolveUser(spec.user || spec.image.config.user, passwd, group);
-  }
-
-  /** Removes what a failed launch left, so that it can be reported and closed like any ended container. */
-  async #discard(containerId: string, taskMade: boolean): Promise<void> {
-    if (taskMade)
-      await this.#grpc
-        .unary(Tasks.method.delete, { containerId })
-        .catch((error) =>
-          this.#log.warn({ containerId, error: String(error) }, 'could not delete the process of a failed launch'),
-        );
-    await this.#grpc.unary(Containers.method.delete, { id: containerId }).catch(() => undefined);
+  launch(spec: ContainerSpec): Promise<{ pid: number }> {
+    return this.#launcher.launch(spec);
   }
 
   async kill(containerId: string, signal: string): Promise<void> {
@@ -296,12 +185,11 @@ export class ContainerdRuntime implements Runtime {
         await tolerate(this.#grpc.unary(Containers.method.delete, { id }), isNotFound);
         await tolerate(this.#grpc.unary(Snapshots.method.remove, { snapshotter, key: id }), isNotFound);
         await rm(join(this.#places.containers, id), { recursive: true, force: true });
-        this.#rootfs.delete(id);
         this.#taskOf.delete(id);
       }),
     );
     await tolerate(this.#grpc.unary(Leases.method.delete, { id: taskId }), isNotFound);
-    this.#quotas.delete(taskId);
+    this.#launcher.forget(taskId, containerIds);
     await this.#cgroups.remove(this.#groupOf(taskId));
   }
 
@@ -316,7 +204,7 @@ export class ContainerdRuntime implements Runtime {
         .filter((container) => container.labels[taskLabel])
         .map(async ({ id, labels }): Promise<KnownContainer> => {
           const taskId = labels[taskLabel]!;
-          this.#taskOf.set(id, { taskId, name: labels['longshore.io/name'] ?? '' });
+          this.#taskOf.set(id, { taskId, name: labels[nameLabel] ?? '' });
           const process = processes.get(id);
           if (process?.status === running) return { containerId: id, taskId, status: 'running' };
           if (process?.status !== stopped) return { containerId: id, taskId, status: 'created' };
@@ -367,21 +255,6 @@ export class ContainerdRuntime implements Runtime {
   #groupOf(taskId: string): string {
     return `/longshore-${this.#parts.instanceId}/${taskId}`;
   }
-}
-
-function signalNumber(signal: string): number {
-  if (/^\d+$/.test(signal)) return Number(signal);
-  const name = signal.toUpperCase().startsWith('SIG') ? signal.toUpperCase() : `SIG${signal.toUpperCase()}`;
-  const realtime = /^SIGRTMIN(?:\+(\d+))?$/.exec(name);
-  if (realtime) return 34 + Number(realtime[1] ?? 0);
-  return (constants.signals as Record<string, number>)[name] ?? 15;
-}
-
-/** The hard limit on open files: without CAP_SYS_RESOURCE nobody can go above it. */
-async function openFilesLimit(): Promise<number> {
-  const limits = await readFile('/proc/self/limits', 'utf8');
-  const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1];
-  return hard && /^\d+$/.test(hard) ? Number(hard) : Number.MAX_SAFE_INTEGER;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -32,6 +32,7 @@ export type EcrErrorCode =
   | 'RepositoryNotEmptyException'
   | 'RepositoryNotFoundException'
   | 'RepositoryPolicyNotFoundException'
+  | 'ScanNotFoundException'
   | 'SecretNotFoundException'
   | 'ServerException'
   | 'SigningConfigurationNotFoundException'
@@ -41,6 +42,7 @@ export type EcrErrorCode =
   | 'UnableToAccessSecretException'
   | 'UnableToGetUpstreamImageException'
   | 'UnableToGetUpstreamLayerException'
+  | 'UnsupportedImageTypeException'
   | 'UnsupportedUpstreamRegistryException'
   | 'UploadNotFoundException';
 

@@ -1,10 +1,11 @@
 import type { Generated, Kysely, Migration } from 'kysely';
 import type { Migrations } from '../../state/store.ts';
 import { type EcrGovernanceTables, ecrGovernanceMigrations } from './governance-tables.ts';
+import { type EcrScanningTables, ecrScanningMigrations } from './scanning/tables.ts';
 import { type BlobLease, ecrStorageMigrations } from './storage/tables.ts';
 
 /** Times are milliseconds since the epoch, sizes bytes, flags 0 or 1, documents JSON text. */
-export interface EcrTables extends EcrGovernanceTables {
+export interface EcrTables extends EcrGovernanceTables, EcrScanningTables {
   ecr_repository: {
     name: string;
     created_at: number;
@@ -174,4 +175,5 @@ export const ecrMigrations: Migrations = {
   'ecr-001-registry': first,
   ...ecrStorageMigrations,
   ...ecrGovernanceMigrations,
+  ...ecrScanningMigrations,
 };

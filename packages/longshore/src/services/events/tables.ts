@@ -152,7 +152,11 @@ export const eventsMigrations: Migrations = {
         .addColumn('created_at', 'bigint', (c) => c.notNull())
         .addColumn('next_at', 'bigint', (c) => c.notNull())
         .execute();
-      await db.schema.createIndex('events_delivery_next').on('events_delivery').column('next_at').execute();
+      await db.schema
+        .createIndex('events_delivery_lane')
+        .on('events_delivery')
+        .columns(['rule_arn', 'target_id', 'next_at'])
+        .execute();
       await db.schema
         .createTable('events_cursor')
         .addColumn('name', 'text', (c) => c.primaryKey())

@@ -66,7 +66,9 @@ export async function putManifest(tx: Tx<EcrTables>, place: Place, push: Manifes
   const tagged = tag === undefined ? undefined : await taggedDigest(tx.db, repository, tag);
   if (existing && (tag === undefined || tagged === digest)) return { digest, parsed, unchanged: true };
   if (tag !== undefined && tagged !== undefined && tagged !== digest) refuseImmutable(owner, tag);
+  if (tag !== undefined && tagged !== digest) await checkTagQuota(tx.db, repository, digest);
   if (!existing) {
+    await checkImageQuota(tx.db, repository);
     const childSize = await checkReferences(tx.db, place, repository, parsed);
     await insertManifest(tx, repository, digest, text, parsed, content.length, childSize, now);
   }
@@ -78,6 +80,40 @@ export async function putManifest(tx: Tx<EcrTables>, place: Place, push: Manifes
       .execute();
   tx.changed('ecr.image', `${repository}@${digest}`);
   return { digest, parsed, unchanged: false };
+}
+
+/** ECR's quotas (user guide, "Amazon ECR service quotas"). */
+const mostImages = 100_000;
+const mostTags = 1000;
+
+async function checkImageQuota(db: Kysely<EcrTables>, repository: string): Promise<void> {
+  const beyond = await db
+    .selectFrom('ecr_manifest')
+    .select('digest')
+    .where('repository', '=', repository)
+    .orderBy('digest')
+    .limit(1)
+    .offset(mostImages - 1)
+    .executeTakeFirst();
+  if (beyond)
+    throw fault(
+      'LimitExceededException',
+      `The repository '${repository}' already has the maximum of ${mostImages} images: delete some, or let a lifecycle policy do it`,
+    );
+}
+
+async function checkTagQuota(db: Kysely<EcrTables>, repository: string, digest: string): Promise<void> {
+  const beyond = await db
+    .selectFrom('ecr_tag')
+    .select('tag')
+    .where('repository', '=', repository)
+    .where('digest', '=', digest)
+    .orderBy('tag')
+    .limit(1)
+    .offset(mostTags - 1)
+    .executeTakeFirst();
+  if (beyond)
+    throw fault('LimitExceededException', `The image '${digest}' already has the maximum of ${mostTags} tags`);
 }
 
 function readManifest(content: Uint8Array, mediaType: string | undefined): { text: string; parsed: ParsedManifest } {
@@ -285,13 +321,19 @@ export async function findManifestFacts(
 export async function listManifestFacts(
   db: Kysely<EcrTables>,
   repository: string,
-  page: { readonly after: string; readonly limit: number; readonly tagged?: boolean },
+  page: {
+    readonly after: string;
+    readonly limit: number;
+    readonly tagged?: boolean;
+    readonly status?: 'ACTIVE' | 'ARCHIVED' | 'ACTIVATING';
+  },
 ): Promise<readonly ManifestFacts[]> {
   return db
     .selectFrom('ecr_manifest')
     .select(facts)
     .where('repository', '=', repository)
     .where('digest', '>', page.after)
+    .$if(page.status !== undefined, (query) => query.where('image_status', '=', page.status as 'ACTIVE'))
     .$if(page.tagged !== undefined, (query) =>
       query.where(({ exists, not, selectFrom }) => {
         const tags = exists(

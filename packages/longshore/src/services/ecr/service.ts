@@ -1,7 +1,8 @@
 import type { Service, ServiceParts } from '../contract.ts';
 import type { EcrContract } from './contract.ts';
 import { tellingOfFullDisk } from './disk-full.ts';
-import { documentsKeeper, registryDocuments } from './documents.ts';
+import { registryDocuments } from './documents.ts';
+import { governanceControllers } from './governance.ts';
 import { resolveReference } from './images.ts';
 import { getAuthorizationToken } from './operations/authorization.ts';
 import { governanceOperations } from './operations/governance.ts';
@@ -81,7 +82,7 @@ export function ecrService(parts: ServiceParts<EcrTables>, neighbours: EcrNeighb
       opened = await openSigner(parts.store);
       await ecr.documents.load();
     },
-    controllers: [...storage.controllers, documentsKeeper(ecr)],
+    controllers: [...storage.controllers, ...governanceControllers(ecr)],
     contract: {
       imageDigest: (repositoryName, reference) => resolveReference(parts.store.db, repositoryName, reference),
     },

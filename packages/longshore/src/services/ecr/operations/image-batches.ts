@@ -12,6 +12,7 @@ import type {
 import type { Tx } from '../../../state/store.ts';
 import type { Operation } from '../../../wire/service.ts';
 import { fault, invalidParameter } from '../faults.ts';
+import { imageDeleted, imagePushed } from '../image-events.ts';
 import { deleteManifest, findManifest, indexesOf, putManifest, tagsOf } from '../images.ts';
 import type { Ecr } from '../parts.ts';
 import { recordPull } from '../pulls.ts';
@@ -26,7 +27,7 @@ export function batchGetImage(ecr: Ecr): Operation<BatchGetImageRequest, BatchGe
   const { settings, store } = ecr;
   return {
     access: onRepository(ecr),
-    async handle(input) {
+    async handle(input, context) {
       const { name } = await requireRepository(store.db, settings, input);
       const images: Image[] = [];
       const failures: ImageFailure[] = [];
@@ -37,7 +38,12 @@ export function batchGetImage(ecr: Ecr): Operation<BatchGetImageRequest, BatchGe
           failures.push({ imageId, ...found });
           continue;
         }
-        await recordPull(ecr, manifest);
+        if (manifest.image_status === 'ARCHIVED') {
+          const failureReason = 'The image is archived: restore it with UpdateImageStorageClass';
+          failures.push({ imageId, failureCode: 'ImageInaccessible', failureReason });
+          continue;
+        }
+        await recordPull(ecr, manifest, context.caller);
         images.push({
           registryId: settings.accountId,
           repositoryName: name,
@@ -67,8 +73,11 @@ export function batchDeleteImage(ecr: Ecr): Operation<BatchDeleteImageRequest, B
           const held: { imageId: ImageIdentifier; failure: ImageFailure }[] = [];
           for (const imageId of waiting) {
             const outcome = await deleteOne(tx, name, imageId);
-            if ('deleted' in outcome) imageIds.push(...outcome.deleted);
-            else if (outcome.failureCode === 'ImageReferencedByManifestList')
+            if ('deleted' in outcome) {
+              imageIds.push(...outcome.deleted);
+              for (const gone of outcome.deleted)
+                await imageDeleted(ecr, tx, name, gone.imageDigest ?? '', gone.imageTag);
+            } else if (outcome.failureCode === 'ImageReferencedByManifestList')
               held.push({ imageId, failure: { imageId, ...outcome } });
             else failures.push({ imageId, ...outcome });
           }
@@ -132,6 +141,7 @@ export function putImage(ecr: Ecr): Operation<PutImageRequest, PutImageResponse>
           digest,
           now: clock.now(),
         });
+        await imagePushed(ecr, tx, name, result, tag);
         if (result.unchanged)
           throw fault(
             'ImageAlreadyExistsException',

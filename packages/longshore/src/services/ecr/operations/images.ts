@@ -20,9 +20,9 @@ function taggedFilter(tagStatus: string | undefined): { tagged?: boolean } {
   return tagStatus === undefined || tagStatus === 'ANY' ? {} : { tagged: tagStatus === 'TAGGED' };
 }
 
-/** No image of ours is ever archived. */
-function wantsOnlyArchived(imageStatus: string | undefined): boolean {
-  return imageStatus === 'ARCHIVED' || imageStatus === 'ACTIVATING';
+/** The images that a filter on their status lets through; active ones unless told. */
+function statusFilter(imageStatus: string | undefined): { status?: 'ACTIVE' | 'ARCHIVED' | 'ACTIVATING' } {
+  return imageStatus === 'ANY' ? {} : { status: (imageStatus ?? 'ACTIVE') as 'ACTIVE' | 'ARCHIVED' | 'ACTIVATING' };
 }
 
 /** https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ListImages.html */
@@ -35,7 +35,7 @@ export function listImages(ecr: Ecr): Operation<ListImagesRequest, ListImagesRes
       const { after, limit } = readPage(input, 2);
       const [digest = '', tag = ''] = after;
       const { tagged } = taggedFilter(input.filter?.tagStatus);
-      if (wantsOnlyArchived(input.filter?.imageStatus)) return { imageIds: [] };
+      const { status } = statusFilter(input.filter?.imageStatus);
       const found = await store.db
         .selectFrom('ecr_manifest')
         .leftJoin('ecr_tag', (join) =>
@@ -51,6 +51,7 @@ export function listImages(ecr: Ecr): Operation<ListImagesRequest, ListImagesRes
             and([eb('ecr_manifest.digest', '=', digest), eb('ecr_tag.tag', '>', tag)]),
           ]),
         )
+        .$if(status !== undefined, (query) => query.where('ecr_manifest.image_status', '=', status as 'ACTIVE'))
         .$if(tagged !== undefined, (query) => query.where('ecr_tag.tag', tagged ? 'is not' : 'is', null))
         .orderBy('ecr_manifest.digest')
         .orderBy('ecr_tag.tag')
@@ -93,7 +94,9 @@ export function describeImages(ecr: Ecr): Operation<DescribeImagesRequest, Descr
         ...(image.artifact_type === null ? {} : { artifactMediaType: image.artifact_type }),
         ...(image.pulled_at === null ? {} : { lastRecordedPullTime: new Date(image.pulled_at) }),
         ...(image.subject === null ? {} : { subjectManifestDigest: image.subject }),
-        imageStatus: 'ACTIVE',
+        imageStatus: image.image_status,
+        ...(image.archived_at === null ? {} : { lastArchivedAt: new Date(image.archived_at) }),
+        ...(image.activated_at === null ? {} : { lastActivatedAt: new Date(image.activated_at) }),
       };
     });
   }
@@ -118,8 +121,9 @@ export function describeImages(ecr: Ecr): Operation<DescribeImagesRequest, Descr
         return { imageDetails: await details(name, [...images.values()]) };
       }
       const { after, limit } = readPage(input);
-      if (wantsOnlyArchived(input.filter?.imageStatus)) return { imageDetails: [] };
-      const page = { after: after[0] ?? '', limit: limit + 1, ...taggedFilter(input.filter?.tagStatus) };
+      const { tagStatus, imageStatus } = input.filter ?? {};
+      const filter = { ...taggedFilter(tagStatus), ...statusFilter(imageStatus) };
+      const page = { after: after[0] ?? '', limit: limit + 1, ...filter };
       const { rows, token } = cutPage(await listManifestFacts(store.db, name, page), limit, (row) => [row.digest]);
       return { imageDetails: await details(name, rows), ...token };
     },

@@ -147,6 +147,11 @@ export function deleteRepository(ecr: Ecr): Operation<DeleteRepositoryRequest, D
           'ecr_referrer',
           'ecr_repository_blob',
           'ecr_upload',
+          'ecr_lifecycle_policy',
+          'ecr_lifecycle_preview',
+          'ecr_upstream_tag',
+          'ecr_upstream_manifest',
+          'ecr_replication',
         ] as const)
           await tx.db.deleteFrom(table).where('repository', '=', name).execute();
         await tx.db.deleteFrom('ecr_repository').where('name', '=', name).execute();

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { imageNotFound, inRepository } from '../faults.ts';
+import { imageDeleted, imagePushed } from '../image-events.ts';
 import {
   deleteManifest,
   findManifest,
@@ -52,14 +53,15 @@ export async function getManifest(exchange: Exchange, { reference }: ManifestPat
     return sendEmpty(response, 304, { 'docker-content-digest': digest, etag: `"${digest}"` });
   if (request.method === 'HEAD') {
     const manifest = await findManifestFacts(db, repository, digest);
-    if (!manifest) throw unknownManifest(exchange, reference);
+    if (!manifest || manifest.image_status === 'ARCHIVED') throw unknownManifest(exchange, reference);
     response.writeHead(200, headers(manifest));
     response.end();
     return;
   }
   const manifest = await findManifest(db, repository, digest);
-  if (!manifest) throw unknownManifest(exchange, reference);
-  await recordPull(ecr, manifest);
+  // ECR answers pulls of archived images as if they were not there (user guide, "Archiving an image").
+  if (!manifest || manifest.image_status === 'ARCHIVED') throw unknownManifest(exchange, reference);
+  await recordPull(ecr, manifest, exchange.caller);
   response.writeHead(200, headers(manifest));
   response.end(manifest.content);
 }
@@ -85,8 +87,12 @@ export async function pushManifest(exchange: Exchange, { reference }: ManifestPa
   const content = await readManifest(request);
   const mediaType = request.headers['content-type'];
   const pushed = await ecr.store.transaction(async (tx) => {
-    const put = (tag?: string) =>
-      putManifest(tx, ecr.settings, { repository, content, mediaType, tag, digest, now: ecr.clock.now() });
+    const put = async (tag?: string) => {
+      const push = { repository, content, mediaType, tag, digest, now: ecr.clock.now() };
+      const pushed = await putManifest(tx, ecr.settings, push);
+      await imagePushed(ecr, tx, repository, pushed, tag);
+      return pushed;
+    };
     const [first, ...others] = tags;
     const stored = await put(first);
     for (const tag of others) await put(tag);
@@ -122,6 +128,7 @@ export async function deleteManifestOrTag(exchange: Exchange, { reference }: Man
     if (digest === undefined) throw unknownManifest(exchange, reference);
     if (digest !== reference) {
       await tx.db.deleteFrom('ecr_tag').where('repository', '=', repository).where('tag', '=', reference).execute();
+      await imageDeleted(ecr, tx, repository, digest, reference);
       tx.changed('ecr.image', `${repository}@${digest}`);
       return;
     }
@@ -133,6 +140,7 @@ export async function deleteManifestOrTag(exchange: Exchange, { reference }: Man
         `Requested image referenced by manifest list: [${indexes.join(', ')}] in ${inRepository(ecr.settings.accountId, repository)}`,
       );
     await deleteManifest(tx, repository, digest);
+    await imageDeleted(ecr, tx, repository, digest, undefined);
   });
   sendEmpty(response, 202);
 }

@@ -19,6 +19,7 @@ export type OciCode =
   | 'PAGINATION_NUMBER_INVALID'
   | 'SIZE_INVALID'
   | 'TAG_INVALID'
+  | 'TOOMANYREQUESTS'
   | 'UNAUTHORIZED'
   | 'UNKNOWN'
   | 'UNSUPPORTED';
@@ -45,6 +46,7 @@ const byFault: Readonly<Record<string, readonly [number, OciCode]>> = {
   ImageNotFoundException: [404, 'MANIFEST_UNKNOWN'],
   ImageTagAlreadyExistsException: [400, 'TAG_INVALID'],
   InvalidParameterException: [400, 'MANIFEST_INVALID'],
+  LimitExceededException: [429, 'TOOMANYREQUESTS'],
   LayersNotFoundException: [400, 'MANIFEST_BLOB_UNKNOWN'],
   ReferencedImagesNotFoundException: [400, 'MANIFEST_BLOB_UNKNOWN'],
   RepositoryNotFoundException: [404, 'NAME_UNKNOWN'],

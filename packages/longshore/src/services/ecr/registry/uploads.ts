@@ -1,4 +1,5 @@
 import { blobSize, holdersOf, linkBlob } from '../blobs.ts';
+import { isBlobMountingOn } from '../operations/account-settings.ts';
 import { isAlgorithm, parseDigest } from '../rules/grammar.ts';
 import { parseContentRange, uploadRange } from '../rules/ranges.ts';
 import { type Piece, UploadFlaw } from '../storage/uploads.ts';
@@ -99,6 +100,7 @@ export async function startUpload(exchange: Exchange): Promise<void> {
 async function mountBlob(exchange: Exchange, digest: string, from: string | null): Promise<boolean> {
   const { ecr, repository } = exchange;
   const { db } = ecr.store;
+  if (!isBlobMountingOn(ecr)) return false;
   const candidates = from === null ? await holdersOf(db, digest, mountCandidates) : [from];
   for (const source of candidates) {
     if ((await blobSize(db, source, digest)) === undefined) continue;

@@ -1,3 +1,4 @@
+// biome-ignore lint/correctness/noNodejsModules: hashing is pure.
 import { createHash } from 'node:crypto';
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);

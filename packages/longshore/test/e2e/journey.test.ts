@@ -5,20 +5,18 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import {
   CreateServiceCommand,
-  DescribeServicesCommand,
-  DescribeTasksCommand,
   ECSClient,
   ListTasksCommand,
-  RegisterTaskDefinitionCommand,
   RunTaskCommand,
   StopTaskCommand,
   type Task,
   UpdateServiceCommand,
-  waitUntilServicesStable,
 } from '@aws-sdk/client-ecs';
+import { addressOf, fargate, type Ground, logging } from './fargate.ts';
 import { buildWebImage } from './image.ts';
 import { get, startLoad } from './load.ts';
 import { Longshore, must, run, unique, until } from './longshore.ts';
+import { cgroupLimits, killContainersOf } from './processes.ts';
 
 /** The whole journey on one machine, with the genuine clients, in the order in which a user walks it. */
 const cluster = 'harbour';
@@ -26,14 +24,13 @@ const local = `localhost/longshore-e2e-${unique()}`;
 let longshore: Longshore;
 let ecs: ECSClient;
 let repositoryUri: string;
-let executionRole: string;
-let subnets: string[];
 let vpcId: string;
-let groupId: string;
 let loadBalancerArn: string;
 let targetGroupArn: string;
 let listenerArn: string;
 let url: string;
+const ground: Ground = { executionRole: '', subnets: [], groupId: '' };
+const { network, definition, runTask, describe, taskIn, service, stable } = fargate(() => ecs, cluster, ground);
 
 before(async () => {
   longshore = await Longshore.create();
@@ -48,56 +45,6 @@ after(async () => {
   await run('buildah', ['rmi', '-f', `${local}:v1`, `${local}:v2`]);
 });
 
-const definition = (family: string, containers: object[], extra: object = {}) =>
-  ecs.send(
-    new RegisterTaskDefinitionCommand({
-      family,
-      networkMode: 'awsvpc',
-      requiresCompatibilities: ['FARGATE'],
-      cpu: '256',
-      memory: '512',
-      executionRoleArn: executionRole,
-      containerDefinitions: containers as never,
-      ...extra,
-    }),
-  );
-const logging = (prefix: string) => ({
-  logDriver: 'awslogs',
-  options: { 'awslogs-group': '/ecs/e2e', 'awslogs-region': 'us-east-1', 'awslogs-stream-prefix': prefix },
-});
-const runTask = async (family: string, extra: object = {}): Promise<Task> => {
-  const answer = await ecs.send(
-    new RunTaskCommand({
-      cluster,
-      taskDefinition: family,
-      launchType: 'FARGATE',
-      networkConfiguration: { awsvpcConfiguration: { subnets, securityGroups: [groupId], assignPublicIp: 'ENABLED' } },
-      ...extra,
-    }),
-  );
-  assert.deepEqual(answer.failures, []);
-  return answer.tasks?.[0] as Task;
-};
-const describe = async (task: string): Promise<Task> => {
-  const { tasks } = await ecs.send(new DescribeTasksCommand({ cluster, tasks: [task] }));
-  return tasks?.[0] as Task;
-};
-const taskIn = (task: Task, status: string, timeoutMs = 30_000) =>
-  until(`${task.taskArn} to be ${status}`, timeoutMs, async () => {
-    const now = await describe(task.taskArn ?? '');
-    if (now.lastStatus === 'STOPPED' && status !== 'STOPPED')
-      throw new Error(`stopped: ${JSON.stringify(now, null, 1)}`);
-    return now.lastStatus === status && now;
-  });
-const addressOf = (task: Task) =>
-  task.attachments?.[0]?.details?.find((detail) => detail.name === 'privateIPv4Address')?.value ?? '';
-const service = async (name = 'web') =>
-  (await ecs.send(new DescribeServicesCommand({ cluster, services: [name] }))).services?.[0];
-const stable = (seconds = 60) =>
-  waitUntilServicesStable(
-    { client: ecs, maxWaitTime: seconds, minDelay: 1, maxDelay: 1 },
-    { cluster, services: ['web'] },
-  );
 const health = async () =>
   (await longshore.aws('elbv2', 'describe-target-health', '--target-group-arn', targetGroupArn))
     .TargetHealthDescriptions as {
@@ -174,14 +121,14 @@ test('what a task needs: cluster, roles, log group, security group', async () =>
     '--assume-role-policy-document',
     JSON.stringify(trust),
   );
-  executionRole = Role.Arn;
+  ground.executionRole = Role.Arn;
   const policy = 'arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy';
   await longshore.aws('iam', 'attach-role-policy', '--role-name', 'exec', '--policy-arn', policy);
   await longshore.aws('logs', 'create-log-group', '--log-group-name', '/ecs/e2e');
   const { Vpcs } = await longshore.aws('ec2', 'describe-vpcs', '--filters', 'Name=is-default,Values=true');
   vpcId = Vpcs[0].VpcId;
   const { Subnets } = await longshore.aws('ec2', 'describe-subnets', '--filters', `Name=vpc-id,Values=${vpcId}`);
-  subnets = Subnets.map((subnet: { SubnetId: string }) => subnet.SubnetId).slice(0, 2);
+  ground.subnets = Subnets.map((subnet: { SubnetId: string }) => subnet.SubnetId).slice(0, 2);
   const created = await longshore.aws(
     'ec2',
     'create-security-group',
@@ -192,8 +139,8 @@ test('what a task needs: cluster, roles, log group, security group', async () =>
     '--vpc-id',
     vpcId,
   );
-  groupId = created.GroupId;
-  assert.match(groupId, /^sg-[0-9a-f]{17}$/);
+  ground.groupId = created.GroupId;
+  assert.match(ground.groupId, /^sg-[0-9a-f]{17}$/);
 });
 
 test('a task runs with its own address, its security group really filters, its limits are its cgroup’s, its words are in the logs', async () => {
@@ -234,7 +181,7 @@ test('a task runs with its own address, its security group really filters, its l
     'ec2',
     'authorize-security-group-ingress',
     '--group-id',
-    groupId,
+    ground.groupId,
     '--protocol',
     'tcp',
     '--port',
@@ -279,24 +226,6 @@ test('a task runs with its own address, its security group really filters, its l
     'SIGTERM reached it and it ended by itself',
   );
 });
-
-/** CPUs and memory of the task's cgroup, version 1 or 2. */
-async function cgroupLimits(taskId: string): Promise<{ cpus: number; memoryMiB: number }> {
-  const found = (await must('find', ['/sys/fs/cgroup', '-type', 'd', '-name', `*${taskId}*`])).trim().split('\n');
-  const read = (file: string) => {
-    for (const folder of found) {
-      try {
-        return readFileSync(join(folder, file), 'utf8').trim();
-      } catch {}
-    }
-    return undefined;
-  };
-  const [quota, period] = read('cpu.max')?.split(' ') ?? [read('cpu.cfs_quota_us'), read('cpu.cfs_period_us')];
-  return {
-    cpus: Number(quota) / Number(period),
-    memoryMiB: Number(read('memory.max') ?? read('memory.limit_in_bytes')) / 2 ** 20,
-  };
-}
 
 test('a task that ignores SIGTERM is killed when its stop timeout is over', async () => {
   await definition('deaf', [
@@ -355,7 +284,7 @@ test('what can’t run ends quickly, with ECS’s own reason', async () => {
         cluster,
         taskDefinition: 'huge',
         launchType: 'FARGATE',
-        networkConfiguration: { awsvpcConfiguration: { subnets } },
+        networkConfiguration: { awsvpcConfiguration: { subnets: ground.subnets } },
       }),
     )
     .catch((error: Error) => error);
@@ -375,9 +304,9 @@ test('a service behind a load balancer answers at its name', async () => {
     '--name',
     'web',
     '--subnets',
-    ...subnets,
+    ...ground.subnets,
     '--security-groups',
-    groupId,
+    ground.groupId,
   );
   const balancer = created.LoadBalancers[0];
   loadBalancerArn = balancer.LoadBalancerArn;
@@ -435,7 +364,7 @@ test('a service behind a load balancer answers at its name', async () => {
       taskDefinition: 'web:1',
       desiredCount: 2,
       launchType: 'FARGATE',
-      networkConfiguration: { awsvpcConfiguration: { subnets, securityGroups: [groupId], assignPublicIp: 'ENABLED' } },
+      networkConfiguration: { awsvpcConfiguration: network() },
       loadBalancers: [{ targetGroupArn, containerName: 'web', containerPort: 80 }],
     }),
   );
@@ -500,29 +429,6 @@ test('more tasks, fewer tasks, and a killed container replaced', async () => {
   });
   await stable();
 });
-
-/** Kills the first process of each of a task's containers, found by the hostname or cgroup of the task. */
-async function killContainersOf(task: Task): Promise<void> {
-  const id = task.taskArn?.split('/').at(-1) ?? '';
-  const files = (await must('find', ['/sys/fs/cgroup', '-path', `*${id}*`, '-name', 'cgroup.procs']))
-    .trim()
-    .split('\n');
-  const pids = new Set(
-    files.flatMap((file) => {
-      try {
-        return readFileSync(file, 'utf8').split('\n').filter(Boolean);
-      } catch {
-        return [];
-      }
-    }),
-  );
-  assert.ok(pids.size > 0, `no process of task ${id} found`);
-  for (const pid of pids) {
-    try {
-      process.kill(Number(pid), 'SIGKILL');
-    } catch {}
-  }
-}
 
 test('rolling deployments of new images, one after another and under load, lose no request', async () => {
   const load = startLoad(url, 8);
@@ -615,7 +521,7 @@ test('everything is deleted again, in an order that AWS allows, and refused in o
     /ClusterContainsServicesException|ClusterContainsTasksException/,
   );
   assert.match(
-    await longshore.awsRefused('ec2', 'delete-security-group', '--group-id', groupId),
+    await longshore.awsRefused('ec2', 'delete-security-group', '--group-id', ground.groupId),
     /DependencyViolation/,
   );
   assert.match(await longshore.awsRefused('iam', 'delete-role', '--role-name', 'exec'), /DeleteConflict/);
@@ -633,7 +539,7 @@ test('everything is deleted again, in an order that AWS allows, and refused in o
   await until('the security group to be free', 10_000, async () => {
     const { code } = await run(
       '/usr/bin/aws',
-      ['--endpoint-url', longshore.endpoint, 'ec2', 'delete-security-group', '--group-id', groupId],
+      ['--endpoint-url', longshore.endpoint, 'ec2', 'delete-security-group', '--group-id', ground.groupId],
       { env: longshore.environment() },
     );
     return code === 0;

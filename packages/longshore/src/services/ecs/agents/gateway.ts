@@ -1,21 +1,16 @@
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Controller } from '../../../base/controller.ts';
 import type { ObservationMessage } from '../../../protocol/documents.ts';
 import type { Envelope, TaskStopVerificationMessage } from '../../../protocol/payload.ts';
 import type { Watch } from '../../../state/store.ts';
-import { Fault } from '../../../wire/fault.ts';
-import type { Caller, UpgradeRoute } from '../../../wire/service.ts';
-import { secureTransport } from '../../../wire/transport.ts';
-import { definitionOf } from '../lookups.ts';
+import type { UpgradeRoute } from '../../../wire/service.ts';
 import type { EcsParts } from '../parts.ts';
-import type { TaskRow } from '../tables.ts';
 import { type Connection, openConnection } from './connection.ts';
-import type { CredentialsKeeper, RoleType } from './credentials.ts';
+import type { CredentialsKeeper } from './credentials.ts';
 import { type DocumentPublisher, documentPublisher, type Published } from './documents.ts';
+import { agentDoor } from './door.ts';
 import { openEpoch } from './epoch.ts';
-import { runPayload, stopPayload } from './payload.ts';
+import { mustSend, taskMessages } from './task-messages.ts';
 import { answerTelemetry } from './telemetry.ts';
 
 /** Where agents connect; DiscoverPollEndpoint answers these without the `/ws` that agents add. */
@@ -24,8 +19,6 @@ export const tcsPath = '/ecs/tcs';
 
 const maxFrame = 4 * 1024 * 1024;
 const refreshEveryMs = 60_000;
-const firstRetryMs = 1_000;
-const longestRetryMs = 60_000;
 
 type AgentMessage = Envelope<{ readonly messageId?: string }>;
 
@@ -58,115 +51,33 @@ export function agentGateway(
     containers: readonly { readonly name: string; readonly status: string }[],
   ) => Promise<void>,
 ): AgentGateway {
-  const { store, clock, random, iam, ec2, elbv2, settings } = parts;
+  const { store, clock, random, ec2, elbv2 } = parts;
   const log = parts.log.child({ part: 'agents' });
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxFrame, perMessageDeflate: false });
   const connections = new Map<string, Connection>();
   const sources = [ec2.networks, elbv2.loadBalancers, elbv2.names];
   let next: () => number = () => 0;
+  const messages = taskMessages({
+    ...parts,
+    log,
+    credentials,
+    connectionOf: (arn) => connections.get(arn),
+    next: () => next(),
+    refreshNetworks: async () => documents?.refresh(['networks']),
+    stopped: () => stopped,
+  });
+  const door = agentDoor({ ...parts, log }, sockets, () => (stopped ? 'stopping' : documents ? undefined : 'starting'));
   let documents: DocumentPublisher | undefined;
   let watch: Watch | undefined;
   let cancelRefresh = () => {};
   let stopped = false;
 
-  const endpoint = () => `http://${settings.host === '0.0.0.0' ? '127.0.0.1' : settings.host}:${settings.port}`;
   const sendDocument = (connection: Connection, document: Published) =>
     connection.sendUntilAcked(
       'LongshoreDocumentMessage',
       { messageId: random.uuid(), ...document },
       `document ${document.kind}`,
     );
-
-  async function payloadFor(row: TaskRow) {
-    const definition = await store.db
-      .selectFrom('ecs_task_definitions')
-      .selectAll()
-      .where('arn', '=', row.taskDefinitionArn)
-      .executeTakeFirstOrThrow();
-    if (row.desiredStatus === 'STOPPED') return stopPayload(row, definition.revision, definition.accountId);
-    const { task, execution } = await credentials.of(row);
-    return runPayload(row, definitionOf(definition), definition.revision, {
-      region: settings.region,
-      accountId: definition.accountId,
-      endpoint: endpoint(),
-      port: settings.port,
-      ...(task && { roleCredentials: task }),
-      ...(execution && { executionRoleCredentials: execution }),
-    });
-  }
-
-  async function sendTasks(connection: Connection, rows: readonly TaskRow[]): Promise<void> {
-    const payloads = await Promise.all(rows.map((row) => payloadFor(row)));
-    if (payloads.some((payload) => payload.desiredStatus === 'RUNNING')) await documents?.refresh(['networks']);
-    for (const task of payloads) {
-      const message = {
-        clusterArn: connection.clusterArn,
-        containerInstanceArn: connection.instanceArn,
-        messageId: random.uuid(),
-        generatedAt: clock.now(),
-        seqNum: next(),
-        tasks: [task],
-      };
-      connection.sendUntilAcked('PayloadMessage', message, `task ${task.arn}`);
-    }
-  }
-
-  /** What an agent must be told of a task: to start it until it runs, to stop it once nothing is sent to it any more. */
-  const mustSend = (row: TaskRow) =>
-    row.desiredStatus === 'RUNNING'
-      ? row.lastStatus === 'PROVISIONING' || row.lastStatus === 'PENDING'
-      : !['DEPROVISIONING', 'STOPPED'].includes(row.lastStatus) &&
-        (row.targets === 'none' || row.targets === 'waiting' || row.targets === 'gone');
-
-  async function dispatch(taskArns: readonly string[], retryMs = firstRetryMs): Promise<void> {
-    if (taskArns.length === 0) return;
-    const rows = await store.db.selectFrom('ecs_tasks').selectAll().where('arn', 'in', taskArns).execute();
-    const byInstance = Map.groupBy(rows.filter(mustSend), (row) => row.instanceArn ?? '');
-    await Promise.all(
-      [...byInstance].map(async ([arn, mine]) => {
-        const connection = connections.get(arn);
-        if (connection) await sendTasks(connection, mine).catch((error: unknown) => sendLater(mine, error, retryMs));
-      }),
-    );
-  }
-
-  /** A document that could not be composed, or a role that could not be assumed, may be mended: it is tried again, ever less often. */
-  function sendLater(rows: readonly TaskRow[], error: unknown, retryMs: number): void {
-    const tasks = rows.map((row) => row.arn);
-    log.error({ err: error, tasks, retryMs }, 'tasks could not be sent to their agent');
-    clock.after(retryMs, () => {
-      if (stopped) return;
-      dispatch(tasks, Math.min(retryMs * 2, longestRetryMs)).catch((again: unknown) => sendLater(rows, again, retryMs));
-    });
-  }
-
-  async function sendCredentials(connection: Connection, rows: readonly TaskRow[]): Promise<void> {
-    for (const row of rows) {
-      try {
-        const { task, execution } = await credentials.of(row);
-        const each: readonly (readonly [RoleType, typeof task])[] = [
-          ['TaskApplication', task],
-          ['TaskExecution', execution],
-        ];
-        for (const [roleType, roleCredentials] of each) {
-          if (!roleCredentials) continue;
-          const message = {
-            messageId: random.uuid(),
-            taskArn: row.arn,
-            taskClusterArn: row.clusterArn,
-            roleType,
-            roleCredentials,
-          };
-          connection.sendUntilAcked('IAMRoleCredentialsMessage', message, `${roleType} ${row.arn}`);
-        }
-      } catch (error) {
-        log.warn(
-          { err: error, task: row.arn },
-          "a task's role could not be assumed: it keeps the credentials that it has",
-        );
-      }
-    }
-  }
 
   const tasksOf = (instanceArn: string) =>
     store.db
@@ -197,23 +108,23 @@ export function agentGateway(
     };
     connection.sendUntilAcked('TaskManifestMessage', message, 'manifest');
     if (sendAllCredentials)
-      await sendCredentials(
+      await messages.sendCredentials(
         connection,
         rows.filter((row) => !mustSend(row)),
       );
-    for (const row of rows.filter(mustSend)) {
-      await sendTasks(connection, [row]).catch((error: unknown) => sendLater([row], error, firstRetryMs));
-    }
+    for (const row of rows.filter(mustSend)) await messages.send(connection, [row]);
   }
 
   async function setConnected(instanceArn: string, connected: boolean): Promise<void> {
     await store.transaction(async (tx) => {
-      await tx.db
+      const row = await tx.db
         .updateTable('ecs_instances')
         .set((eb) => ({ agentConnected: connected ? 1 : 0, agentSeenAt: clock.now(), version: eb('version', '+', 1) }))
         .where('arn', '=', instanceArn)
-        .execute();
+        .returningAll()
+        .executeTakeFirst();
       tx.changed('ecs.instance', instanceArn);
+      if (row) await instanceChanged(parts, tx, row);
     });
   }
 
@@ -257,52 +168,6 @@ export function agentGateway(
       generatedAt: clock.now(),
       stopTasks: message.stopCandidates.filter((candidate) => !running.has(candidate.taskArn)),
     });
-  }
-
-  async function admit(request: IncomingMessage, caller: Caller, action: string, instance: string): Promise<void> {
-    const facts = {
-      region: settings.region,
-      sourceIp: request.socket.remoteAddress ?? '',
-      secureTransport: secureTransport(request.socket),
-      userAgent: request.headers['user-agent'] ?? '',
-    };
-    await iam.gatekeeper.authorize(caller, { action, resource: instance }, facts);
-    const row = await store.db.selectFrom('ecs_instances').selectAll().where('arn', '=', instance).executeTakeFirst();
-    if (!row) throw new Fault('InvalidInstanceException', `The container instance ${instance} is not registered.`);
-    if (row.status === 'INACTIVE')
-      throw new Fault('InactiveInstanceException', `The container instance ${instance} is deregistered.`);
-    if (stopped || !documents)
-      throw new Fault('ServerException', `Longshore is ${stopped ? 'stopping' : 'starting'}: try again.`);
-  }
-
-  async function upgrade(
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-    caller: Caller,
-    action: string,
-    open: (ws: WebSocket, query: URLSearchParams) => void,
-  ): Promise<void> {
-    const query = new URL(request.url ?? '/', 'http://agents').searchParams;
-    try {
-      await admit(request, caller, action, query.get('containerInstanceArn') ?? query.get('containerInstance') ?? '');
-    } catch (error) {
-      const { code, message } =
-        error instanceof Fault ? error : new Fault('ServerException', 'The session could not be opened.');
-      if (!(error instanceof Fault)) log.error({ err: error }, "an agent's session could not be opened");
-      const body = JSON.stringify({ [code]: message });
-      const status =
-        code === 'ServerException'
-          ? '500 Internal Server Error'
-          : code.startsWith('AccessDenied')
-            ? '403 Forbidden'
-            : '400 Bad Request';
-      socket.end(
-        `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-      );
-      return;
-    }
-    sockets.handleUpgrade(request, socket, head, (ws) => open(ws, query));
   }
 
   function openAcs(ws: WebSocket, query: URLSearchParams): void {
@@ -358,7 +223,7 @@ export function agentGateway(
     for (const arn of ageing) if (!alive.has(arn)) credentials.forget(arn);
     for (const [arn, mine] of Map.groupBy(rows, (row) => row.instanceArn ?? '')) {
       const connection = connections.get(arn);
-      if (connection) await sendCredentials(connection, mine);
+      if (connection) await messages.sendCredentials(connection, mine);
     }
   }
 
@@ -373,20 +238,11 @@ export function agentGateway(
   }
 
   return {
-    dispatch: (taskArns) => dispatch(taskArns),
+    dispatch: messages.dispatch,
     connected: (arn) => connections.has(arn),
     upgrades: [
-      {
-        path: `${acsPath}/ws`,
-        handle: (request, socket, head, caller) => upgrade(request, socket, head, caller, 'ecs:Poll', openAcs),
-      },
-      {
-        path: `${tcsPath}/ws`,
-        handle: (request, socket, head, caller) =>
-          upgrade(request, socket, head, caller, 'ecs:StartTelemetrySession', (ws) =>
-            answerTelemetry(ws, { clock, random, log, onHealth }),
-          ),
-      },
+      door(`${acsPath}/ws`, 'ecs:Poll', openAcs),
+      door(`${tcsPath}/ws`, 'ecs:StartTelemetrySession', (ws) => answerTelemetry(ws, { clock, random, log, onHealth })),
     ],
     controller: {
       name: 'ecs-agents',

@@ -20,6 +20,7 @@ test('v1, also in hybrid mode: a quarter vCPU and 512 MiB in each controller’s
     '/sys/fs/cgroup/cpu,cpuacct/longshore-1a2b/task/cpu.cfs_quota_us=25000',
     '/sys/fs/cgroup/cpu,cpuacct/longshore-1a2b/task/cpu.shares=256',
     '/sys/fs/cgroup/memory/longshore-1a2b/task/memory.limit_in_bytes=536870912',
+    '/sys/fs/cgroup/memory/longshore-1a2b/task/memory.memsw.limit_in_bytes=536870912',
     '/sys/fs/cgroup/pids/longshore-1a2b/task/pids.max=100',
   ]);
 });
@@ -29,6 +30,7 @@ test('v2: the same in the unified tree', () => {
     '/sys/fs/cgroup/longshore-1a2b/task/cpu.max=25000 100000',
     '/sys/fs/cgroup/longshore-1a2b/task/cpu.weight=10',
     '/sys/fs/cgroup/longshore-1a2b/task/memory.max=536870912',
+    '/sys/fs/cgroup/longshore-1a2b/task/memory.swap.max=0',
     '/sys/fs/cgroup/longshore-1a2b/task/pids.max=100',
   ]);
 });

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { readdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -22,6 +22,8 @@ export interface CgroupWrite {
   readonly folder: string;
   readonly file: string;
   readonly value: string;
+  /** Left out where the kernel has no such file. */
+  readonly ifThere?: true;
 }
 
 const wanted = ['cpu', 'memory', 'pids'];
@@ -49,7 +51,11 @@ export function foldersOf(layout: CgroupLayout, path: string): string[] {
   return [...new Set(Object.values(layout.controllers))].map((mount) => join(mount, path));
 }
 
-/** What to write to give the group `path` these limits (kernel: admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst, sched-bwc.rst). */
+/**
+ * What to write to give the group `path` these limits (kernel: admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst, sched-bwc.rst).
+ * A task on Fargate has no swap: without its limit a machine with swap would swap out what should end for want of memory. Kernels
+ * without swap accounting have no such file.
+ */
 export function limitWrites(layout: CgroupLayout, path: string, limits: CgroupLimits): CgroupWrite[] {
   const writes: CgroupWrite[] = [];
   const quota = Math.max(1000, Math.round((limits.cpuUnits / 1024) * periodMicroseconds));
@@ -60,7 +66,10 @@ export function limitWrites(layout: CgroupLayout, path: string, limits: CgroupLi
       writes.push({ folder, file: 'cpu.max', value: `${quota} ${periodMicroseconds}` });
       writes.push({ folder, file: 'cpu.weight', value: String(weightOf(limits.cpuUnits)) });
     }
-    if (limits.memoryMiB > 0) writes.push({ folder, file: 'memory.max', value: bytes });
+    if (limits.memoryMiB > 0) {
+      writes.push({ folder, file: 'memory.max', value: bytes });
+      writes.push({ folder, file: 'memory.swap.max', value: '0', ifThere: true });
+    }
     if (limits.pids > 0) writes.push({ folder, file: 'pids.max', value: String(limits.pids) });
     return writes;
   }
@@ -76,7 +85,11 @@ export function limitWrites(layout: CgroupLayout, path: string, limits: CgroupLi
     writes.push({ folder: cpu, file: 'cpu.cfs_quota_us', value: String(quota) });
     writes.push({ folder: cpu, file: 'cpu.shares', value: String(limits.cpuUnits) });
   }
-  if (memory && limits.memoryMiB > 0) writes.push({ folder: memory, file: 'memory.limit_in_bytes', value: bytes });
+  if (memory && limits.memoryMiB > 0) {
+    writes.push({ folder: memory, file: 'memory.limit_in_bytes', value: bytes });
+    // v1 limits memory and swap together, and takes this only when the other is set.
+    writes.push({ folder: memory, file: 'memory.memsw.limit_in_bytes', value: bytes, ifThere: true });
+  }
   if (pids && limits.pids > 0) writes.push({ folder: pids, file: 'pids.max', value: String(limits.pids) });
   return writes;
 }
@@ -120,7 +133,10 @@ export class Cgroups {
   }
 
   #write(writes: readonly CgroupWrite[]): void {
-    for (const { folder, file, value } of writes) writeFileSync(join(folder, file), value);
+    for (const { folder, file, value, ifThere } of writes) {
+      const path = join(folder, file);
+      if (!ifThere || existsSync(path)) writeFileSync(path, value);
+    }
   }
 
   /** v2: a controller is there in a group only when every parent hands it down. */

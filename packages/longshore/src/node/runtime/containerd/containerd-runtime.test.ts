@@ -10,6 +10,7 @@ import { systemRandom } from '../../../base/random.ts';
 import { HttpClient } from '../../session/http.ts';
 import { TestRegistry } from '../../testing/registry.testing.ts';
 import type { ContainerExit, ContainerSpec, PulledImage } from '../runtime.ts';
+import { foldersOf, layoutFrom, limitWrites } from './cgroups.ts';
 import { ContainerdRuntime } from './containerd-runtime.ts';
 import { placesOf } from './places.ts';
 
@@ -110,6 +111,13 @@ describe('pull', () => {
     );
   });
 
+  test('a registry that can not be reached is told with the image that was wanted', async () => {
+    await assert.rejects(
+      runtime.pull({ reference: 'localhost:1/app:v1', access, signal: AbortSignal.timeout(10_000) }),
+      /^Error: failed to resolve ref localhost:1\/app:v1: failed to do request: .*ECONNREFUSED/,
+    );
+  });
+
   test('a blob with other bytes than its digest says is refused, and a later pull succeeds', async () => {
     const known = new Set(registry.blobs);
     await registry.add('damaged', 'v1', { layers: [{}, { 'etc/unique': systemRandom.hex(32) }] });
@@ -152,6 +160,27 @@ describe('a container', () => {
     assert.match(output, /CapBnd:\t00000000a80425fb/, "Docker's default capabilities");
     assert.match(output, /CapEff:\t0000000000000000/);
     assert.match(output, /err/);
+  });
+
+  test('is in a group below its task’s, which holds the task’s limits in this machine’s control groups', async () => {
+    const image = await pull('app:v1');
+    const spec = specOf(image, { command: ['sleep', '1000'] });
+    await runtime.openTask({ taskId: spec.taskId, cpuUnits: 512, memoryMiB: 64 });
+    const { pid } = await runtime.launch(spec);
+    const layout = layoutFrom(readFileSync('/proc/self/mounts', 'utf8'));
+    const task = `/longshore-${instanceId}/${spec.taskId}`;
+    const limits = limitWrites(layout, task, { cpuUnits: 512, memoryMiB: 64, pids: 16_384 });
+    const there = limits.filter(({ folder, file, ifThere }) => !ifThere || existsSync(join(folder, file)));
+    assert.deepEqual(
+      there.map(({ folder, file }) => `${file}=${readFileSync(join(folder, file), 'utf8').trim()}`),
+      there.map(({ file, value }) => `${file}=${value}`),
+    );
+    for (const folder of foldersOf(layout, `${task}/${spec.name}`))
+      assert.equal(readFileSync(join(folder, 'cgroup.procs'), 'utf8').trim(), String(pid), folder);
+    await runtime.kill(spec.id, 'SIGKILL');
+    await exitOf(spec.id);
+    await runtime.closeTask(spec.taskId, [spec.id]);
+    for (const folder of foldersOf(layout, task)) assert.equal(existsSync(folder), false, folder);
   });
 
   test('that uses more than the task’s memory is killed, and that is told', async () => {
@@ -222,6 +251,8 @@ describe('recovery', () => {
     await runtime.kill(lives.id, 'SIGKILL');
     assert.equal((await exitOf(lives.id)).exitCode, 137);
     for (const spec of [lives, ends]) await runtime.closeTask(spec.taskId, [spec.id]);
-    assert.equal(existsSync(`/sys/fs/cgroup/memory/longshore-${instanceId}/${lives.taskId}`), false);
+    const layout = layoutFrom(readFileSync('/proc/self/mounts', 'utf8'));
+    for (const folder of foldersOf(layout, `/longshore-${instanceId}/${lives.taskId}`))
+      assert.equal(existsSync(folder), false, folder);
   });
 });

@@ -10,16 +10,15 @@ import { type Action, isRunning, isTaskAction, plan } from './plan.ts';
 import { cannotLaunch, cannotLog, cannotPull, essentialExited, networking, outOfMemory } from './reasons.ts';
 import { type StateChange, stateChange } from './report.ts';
 import { type ContainerState, definitionOf, type ReportedStatus, type TaskState } from './state.ts';
+import { stopContainer } from './stopping.ts';
+import { goesOnWithout, neverRan, stopTask } from './transitions.ts';
 
 /** How long an interface may take to be in the networks document and made. */
 const attachTimeoutMs = 30_000;
-const defaultStopTimeoutSeconds = 30;
 /** How long the last output of a container may hold up the task's end. */
 const finishLogsMs = 5_000;
 /** A task that takes longer than this to run is reported PENDING meanwhile. */
 const pendingAfterMs = 400;
-/** How long a container may go on after SIGKILL before it is looked for. */
-const killedMs = 10_000;
 
 /** What tasks need of the rest of the node. */
 export interface ActorParts {
@@ -161,7 +160,7 @@ export class TaskActor {
     } else {
       container.status = 'NONE';
       container.log = 'none';
-      if (this.state.desired === 'STOPPED') this.#neverRan(container);
+      if (this.state.desired === 'STOPPED') neverRan(container);
     }
   }
 
@@ -210,7 +209,13 @@ export class TaskActor {
         this.#launch(container);
         break;
       case 'stop':
-        this.#stopContainer(container);
+        container.work = 'stopping';
+        stopContainer(this.state, container, {
+          ...this.#parts,
+          log: this.#log,
+          after: (ms, run) => this.#after(ms, run),
+          onExit: (exit) => this.exited(exit),
+        });
         break;
       case 'reap':
         this.#reap(container);
@@ -223,18 +228,7 @@ export class TaskActor {
   // ── changes of state ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   #stop(reason: string | undefined): void {
-    if (this.state.desired === 'STOPPED' && this.state.executionStoppedAt !== undefined) return;
-    this.state.desired = 'STOPPED';
-    if (reason) this.state.reason ??= reason;
-    this.state.executionStoppedAt ??= this.#parts.clock.now();
-    for (const container of this.state.containers)
-      if ((container.status === 'NONE' || container.status === 'PULLED') && !container.work) this.#neverRan(container);
-  }
-
-  #neverRan(container: ContainerState): void {
-    container.status = 'STOPPED';
-    container.work = undefined;
-    container.reaped = !container.launched;
+    stopTask(this.state, reason, this.#parts.clock.now());
   }
 
   /** The container can't be: it counts as ended, and the task with it if it is essential. */
@@ -242,9 +236,8 @@ export class TaskActor {
     if (container.status === 'STOPPED') return;
     container.reason = reason;
     this.#log.warn({ container: container.name, reason }, 'a container could not be started');
-    this.#neverRan(container);
-    if (definitionOf(this.state, container).essential) this.#stop(reason);
-    else this.#stopIfAllEnded();
+    neverRan(container);
+    this.#goOnWithout(container, reason);
   }
 
   #ended(container: ContainerState, reason: string | undefined): void {
@@ -253,15 +246,13 @@ export class TaskActor {
     if (reason) container.reason = reason;
     this.#log.info({ container: container.name, exitCode: container.exitCode, reason }, 'a container ended');
     if (this.state.desired === 'STOPPED') return;
-    // Before the task is stopped: whether it ran is what RUNNING meant.
-    if (definitionOf(this.state, container).essential) this.#stop(essentialExited);
-    else this.#stopIfAllEnded();
+    this.#goOnWithout(container, essentialExited);
   }
 
-  #stopIfAllEnded(): void {
-    if (this.state.containers.every(({ status }) => status === 'STOPPED')) this.#stop(essentialExited);
-    // The task goes on without the container, whose end the server must hear of all the same.
-    else if (this.#submitted === 'RUNNING') this.#submit('RUNNING');
+  #goOnWithout(container: ContainerState, reason: string): void {
+    const goesOn = goesOnWithout(this.state, container, reason, this.#parts.clock.now());
+    // The server must hear of the container's end all the same.
+    if (goesOn && this.#submitted === 'RUNNING') this.#submit('RUNNING');
   }
 
   #reportPending(): void {
@@ -380,7 +371,7 @@ export class TaskActor {
     container.work = undefined;
     if (container.status !== 'NONE') return;
     if (image) container.image = image;
-    if (this.state.desired === 'STOPPED') this.#neverRan(container);
+    if (this.state.desired === 'STOPPED') neverRan(container);
     else if (!image) this.#failed(container, cannotPull(error));
     else container.status = 'PULLED';
     if (this.state.containers.every(({ work }) => work !== 'pulling'))
@@ -400,7 +391,7 @@ export class TaskActor {
         this.#post(() => {
           if (container.status === 'STOPPED') return;
           container.work = undefined;
-          if (this.state.desired === 'STOPPED') this.#neverRan(container);
+          if (this.state.desired === 'STOPPED') neverRan(container);
           else this.#failed(container, cannotLaunch(error as LaunchError));
         }),
     );
@@ -423,56 +414,6 @@ export class TaskActor {
         this.#stop(
           `TaskDependencyError: failed container ordering dependency [${container.name}] for target [${waiting.name}]: it did not end within its startTimeout of ${startTimeout} seconds`,
         );
-    });
-  }
-
-  /** The image's stop signal or SIGTERM, and SIGKILL when the time is over. The exit comes as an event. */
-  #stopContainer(container: ContainerState): void {
-    container.work = 'stopping';
-    const seconds = definitionOf(this.state, container).stopTimeout ?? defaultStopTimeoutSeconds;
-    this.#kill(container, container.image?.config.stopSignal ?? 'SIGTERM');
-    this.#after(seconds * 1000, () => {
-      if (container.status !== 'RUNNING') return;
-      this.#log.info({ container: container.name, seconds }, 'not stopped by its signal in time; killing it');
-      this.#kill(container, 'SIGKILL');
-      this.#after(killedMs, () => {
-        if (container.status === 'RUNNING') this.#lookFor(container);
-      });
-    });
-  }
-
-  #kill(container: ContainerState, signal: string): void {
-    this.#parts.runtime.kill(container.id, signal).catch((error) => {
-      this.#log.warn(
-        { container: container.name, signal, error: String(error) },
-        'could not signal a container; trying again',
-      );
-      this.#after(1_000, () => {
-        if (container.status === 'RUNNING') this.#kill(container, signal);
-      });
-    });
-  }
-
-  /** After SIGKILL no exit was told: asks the runtime what is true. */
-  #lookFor(container: ContainerState): void {
-    this.#parts.runtime.list().then(
-      (known) => {
-        const found = known.find(({ containerId }) => containerId === container.id);
-        if (found?.status === 'running') this.#post(() => this.#kill(container, 'SIGKILL'));
-        else
-          this.exited(
-            found?.exit ?? {
-              containerId: container.id,
-              exitCode: 137,
-              exitedAt: this.#parts.clock.now(),
-              outOfMemory: false,
-            },
-          );
-      },
-      () => undefined,
-    );
-    this.#after(killedMs, () => {
-      if (container.status === 'RUNNING') this.#lookFor(container);
     });
   }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
+import { isDiskFull } from '../base/disk-full.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Settings } from '../base/settings.ts';
@@ -123,7 +124,9 @@ export function answerer({ settings, services, gatekeeper, log, clock, random }:
       );
       fault = new Fault(
         'InternalFailure',
-        `The request processing has failed because of an unknown error. Request id: ${requestId}`,
+        isDiskFull(error)
+          ? 'The disk on which Longshore keeps its state is full: nothing was changed. Make room in its data directory, then try again.'
+          : `The request processing has failed because of an unknown error. Request id: ${requestId}`,
       );
     }
     const family = familyOf(api?.metadata.serviceId ?? '', speech.protocol);

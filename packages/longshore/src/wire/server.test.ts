@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { DescribeVpcsCommand, EC2Client } from '@aws-sdk/client-ec2';
 import {
   ClusterNotFoundException,
+  DeleteClusterCommand,
   DescribeTasksCommand,
   ECSClient,
   ListClustersCommand,
@@ -46,6 +47,9 @@ const services: ServiceDefinition[] = [
         throw new TypeError('a slip of ours');
       }),
       CreateCluster: operation(() => ({})),
+      DeleteCluster: operation(() => {
+        throw Object.assign(new Error('database or disk is full'), { code: 'ERR_SQLITE_ERROR', errcode: 13 });
+      }),
     },
   },
   {
@@ -159,6 +163,13 @@ describe('the wire server', () => {
         return true;
       },
     );
+  });
+
+  test('a full disk is named, so that whoever asked knows what to mend', async () => {
+    await assert.rejects(ecs.send(new DeleteClusterCommand({ cluster: 'c' })), {
+      name: 'InternalFailure',
+      message: /disk .* is full: nothing was changed\. Make room/,
+    });
   });
 
   test('says in the words of AWS what is wrong with an input', async () => {

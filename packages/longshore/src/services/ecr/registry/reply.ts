@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http';
+import { isDiskFull } from '../../../base/disk-full.ts';
 import type { Logger } from '../../../base/log.ts';
 import { Fault } from '../../../wire/fault.ts';
-import { diskFullMessage, isDiskFull } from '../disk-full.ts';
+import { diskFullMessage } from '../disk-full.ts';
 import { UploadFlaw } from '../storage/uploads.ts';
 
 /** Error codes of OCI distribution 1.1 ("Error Codes"), and three that the Docker registry adds and its clients know. */

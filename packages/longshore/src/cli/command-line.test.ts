@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -89,6 +89,22 @@ test('what is not there is said in plain words, without a stack', () => {
   const open = run('up', '--auth', 'off', '--host', '0.0.0.0', '--data-dir', '/nonexistent/longshore');
   assert.equal(open.status, 1);
   assert.match(open.err, /loopback only/);
+});
+
+test('doctor looks at the machine though the data directory can not be read', () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'longshore-doctor-'));
+  try {
+    writeFileSync(join(dataDir, 'settings.json'), '{');
+    const { checks } = JSON.parse(run('doctor', '--json', '--data-dir', dataDir).out) as {
+      checks: { name: string; state: string; detail: string }[];
+    };
+    assert.ok(checks.some(({ name }) => name === 'disk space'));
+    const directory = checks.find(({ name }) => name === 'data directory');
+    assert.equal(directory?.state, 'warn');
+    assert.match(directory.detail, /settings\.json can't be read/);
+  } finally {
+    rmSync(dataDir, { recursive: true });
+  }
 });
 
 describe('a simulated Longshore', () => {

@@ -3,11 +3,12 @@ import { lookup } from 'node:dns/promises';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Settings } from '../base/settings.ts';
 import { type Check, fail, findProgram, ok, programs, readText, startChecks, warn } from './checks.ts';
 import { readSettings } from './data-dir.ts';
 import { knownInstances } from './instances.ts';
 import { pidFile } from './lock.ts';
-import { reasonOf } from './output.ts';
+import { type CommandError, reasonOf } from './output.ts';
 import { portHolder, portTrouble } from './port.ts';
 import { readRecord } from './processes.ts';
 
@@ -28,15 +29,16 @@ async function run(file: string, ...args: string[]): Promise<string> {
 export async function examine(dataDir: string): Promise<Check[]> {
   const quick = startChecks();
   const asRoot = process.geteuid?.() === 0;
+  const { settings, trouble } = settingsOf(dataDir);
   const later = await Promise.all([
     ...(asRoot ? [tryNetworks(), tryOverlay(dataDir)] : []),
-    ...ports(dataDir),
+    ...ports(dataDir, settings),
     diskSpace(dataDir),
     names(),
     forwarding(),
     builder(),
   ]);
-  return [nodeVersion(), ...(await Promise.all(quick.map(withVersion))), ...later];
+  return [nodeVersion(), ...(await Promise.all(quick.map(withVersion))), ...trouble, ...later];
 }
 
 function nodeVersion(): Check {
@@ -120,8 +122,17 @@ function nearest(path: string): string {
   return at;
 }
 
-function ports(dataDir: string): Promise<Check>[] {
-  const settings = readSettings(dataDir);
+/** Whoever may not look into the data directory still learns about the machine. */
+function settingsOf(dataDir: string): { settings?: Settings | undefined; trouble: Check[] } {
+  try {
+    return { settings: readSettings(dataDir), trouble: [] };
+  } catch (error) {
+    const mend = (error as CommandError).hint ?? 'Mend it, or name another directory with --data-dir.';
+    return { trouble: [warn('data directory', reasonOf(error), mend)] };
+  }
+}
+
+function ports(dataDir: string, settings: Settings | undefined): Promise<Check>[] {
   const running = readRecord(pidFile(dataDir));
   const port = settings?.port || 4566;
   return [

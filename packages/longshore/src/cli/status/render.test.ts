@@ -91,7 +91,7 @@ test('everything at one look, in 80 columns but for URLs, which are copied', () 
     /fedcba98 +hello +30 s ago +CannotPullContainerError/,
     '1 of 2 targets healthy',
     'Health checks failed',
-    /0123456789ab +ACTIVE +2 +1536 of 2048/,
+    /0123456789ab +ACTIVE +2 +512 of 2048/,
   ]) {
     assert.ok(typeof words === 'string' ? text.includes(words) : words.test(text), `${words} in\n${text}`);
   }

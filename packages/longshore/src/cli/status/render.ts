@@ -123,22 +123,24 @@ function balancerLines(balancers: readonly BalancerStatus[], width: number, styl
 
 function nodeLines(nodes: readonly ContainerInstance[], width: number, styles: Styles): string[] {
   if (nodes.length === 0) return [styles.trouble('No node is connected: tasks wait until one is.')];
-  const free = (node: ContainerInstance, name: string) => {
+  // Machines of Fargate are promised several times over, so that what is free could be less than nothing.
+  const used = (node: ContainerInstance, name: string) => {
     const amount = (list: ContainerInstance['registeredResources']) =>
       list?.find((resource) => resource.name === name)?.integerValue ?? 0;
-    return `${amount(node.remainingResources)} of ${amount(node.registeredResources)}`;
+    const all = amount(node.registeredResources);
+    return `${all - amount(node.remainingResources)} of ${all}`;
   };
   const rows = nodes.map((node) => [
     last(node.containerInstanceArn).slice(0, 12),
     `${node.status ?? ''}${node.agentConnected ? '' : ', away'}`,
     `${node.runningTasksCount ?? 0}`,
-    free(node, 'CPU'),
-    free(node, 'MEMORY'),
+    used(node, 'CPU'),
+    used(node, 'MEMORY'),
   ]);
   return [
     styles.heading('Nodes'),
     '',
-    ...indent(table(['NODE', 'STATUS', 'TASKS', 'CPU FREE', 'MIB FREE'], rows, width - 2), styles),
+    ...indent(table(['NODE', 'STATUS', 'TASKS', 'CPU ASKED', 'MIB ASKED'], rows, width - 2), styles),
   ];
 }
 

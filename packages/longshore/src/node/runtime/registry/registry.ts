@@ -80,13 +80,22 @@ export class Registry {
     let challenged = false;
     for (let redirects = 0; redirects < 6; ) {
       const sameHost = url.origin === new URL(this.#endpoint.url).origin;
-      const answer = await this.#http.send({
-        method,
-        url,
-        headers: { ...headers, ...(sameHost && this.#authorization && { authorization: this.#authorization }) },
-        timeoutMs: inactivityMs,
-        signal,
-      });
+      const answer = await this.#http
+        .send({
+          method,
+          url,
+          headers: { ...headers, ...(sameHost && this.#authorization && { authorization: this.#authorization }) },
+          timeoutMs: inactivityMs,
+          signal,
+        })
+        .catch((error: Error) => {
+          throw new Error(
+            `failed to resolve ref ${this.#reference.canonical}: failed to do request: ${error.message}`,
+            {
+              cause: error,
+            },
+          );
+        });
       const status = answer.statusCode ?? 0;
       if (status === 200) return answer;
       answer.resume();

@@ -5,6 +5,7 @@ import type { Logger } from './base/log.ts';
 import { systemRandom } from './base/random.ts';
 import type { Settings } from './base/settings.ts';
 import { healthRoute, resetRoute } from './operator-routes.ts';
+import { runTaskAt } from './run-task.ts';
 import type { Service, ServiceParts } from './services/contract.ts';
 import { ec2Service } from './services/ec2/service.ts';
 import { ec2Migrations } from './services/ec2/tables.ts';
@@ -14,6 +15,8 @@ import { ecsService } from './services/ecs/service.ts';
 import { ecsMigrations } from './services/ecs/tables.ts';
 import { elbv2Service } from './services/elbv2/service.ts';
 import { elbv2Migrations } from './services/elbv2/tables.ts';
+import { eventsService } from './services/events/service.ts';
+import { eventsMigrations } from './services/events/tables.ts';
 import { iamService } from './services/iam/service.ts';
 import { iamMigrations } from './services/iam/tables.ts';
 import { logsService } from './services/logs/service.ts';
@@ -46,6 +49,7 @@ export async function startControl(settings: Settings, log: Logger): Promise<Con
     migrations: {
       ...iamMigrations,
       ...logsMigrations,
+      ...eventsMigrations,
       ...ec2Migrations,
       ...elbv2Migrations,
       ...ecrMigrations,
@@ -59,11 +63,19 @@ export async function startControl(settings: Settings, log: Logger): Promise<Con
   const iam = iamService(parts);
   const sts = stsService(parts, { iam: iam.contract });
   const logs = logsService(parts);
+  let endpoint = '';
+  const runTask = runTaskAt(() => endpoint, settings.region, settings.accountId);
+  const events = eventsService(parts, { logs: logs.contract, iam: iam.contract, runTask });
   const ec2 = ec2Service(parts);
   const elbv2 = elbv2Service(parts, { ec2: ec2.contract, iam: iam.contract });
-  const ecr = ecrService(parts, { iam: iam.contract });
-  const ecs = ecsService(parts, { ec2: ec2.contract, elbv2: elbv2.contract, iam: iam.contract });
-  const services: readonly Service<unknown>[] = [iam, sts, logs, ec2, elbv2, ecr, ecs];
+  const ecr = ecrService(parts, { iam: iam.contract, events: events.contract });
+  const ecs = ecsService(parts, {
+    ec2: ec2.contract,
+    elbv2: elbv2.contract,
+    iam: iam.contract,
+    events: events.contract,
+  });
+  const services: readonly Service<unknown>[] = [iam, sts, logs, events, ec2, elbv2, ecr, ecs];
 
   const prepare = async () => {
     for (const service of services) await service.prepare?.();
@@ -92,13 +104,14 @@ export async function startControl(settings: Settings, log: Logger): Promise<Con
   try {
     await prepare();
     const { port } = await server.listen();
+    endpoint = `http://${settings.host}:${port}`;
     await startControllers();
     const [rootCredentials, nodeCredentials] = await Promise.all([
       iam.contract.systemCredentials('root'),
       iam.contract.systemCredentials('node'),
     ]);
     return {
-      endpoint: `http://${settings.host}:${port}`,
+      endpoint,
       rootCredentials,
       nodeCredentials,
       async stop() {

@@ -2,6 +2,7 @@ import type { Tx } from '../../state/store.ts';
 import type { ServiceParts } from '../contract.ts';
 import type { Ec2Contract } from '../ec2/contract.ts';
 import type { Elbv2Contract } from '../elbv2/contract.ts';
+import type { EventsContract } from '../events/contract.ts';
 import type { IamContract } from '../iam/contract.ts';
 import type { EcsTables } from './tables.ts';
 
@@ -10,6 +11,8 @@ export interface EcsOthers {
   readonly ec2: Ec2Contract;
   readonly elbv2: Elbv2Contract;
   readonly iam: IamContract;
+  /** EventBridge; without it nobody is told of events. */
+  readonly events?: Pick<EventsContract, 'emit'>;
 }
 
 /** What everything in this room is made from. */

@@ -4,6 +4,7 @@ import type { ObservationMessage } from '../../../protocol/documents.ts';
 import type { Envelope, TaskStopVerificationMessage } from '../../../protocol/payload.ts';
 import type { Watch } from '../../../state/store.ts';
 import type { UpgradeRoute } from '../../../wire/service.ts';
+import { instanceChanged } from '../announce.ts';
 import type { EcsParts } from '../parts.ts';
 import { type Connection, openConnection } from './connection.ts';
 import type { CredentialsKeeper } from './credentials.ts';

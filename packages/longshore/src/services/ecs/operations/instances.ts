@@ -1,6 +1,5 @@
 import type {
   Attribute,
-  ContainerInstance,
   DeleteAttributesRequest,
   DeleteAttributesResponse,
   DeregisterContainerInstanceRequest,
@@ -16,27 +15,20 @@ import type {
   RegisterContainerInstanceRequest,
   RegisterContainerInstanceResponse,
   Resource,
-  VersionInfo,
 } from '@aws-sdk/client-ecs';
 import type { AnyOperation, RequestContext } from '../../../wire/service.ts';
+import { instanceChanged, taskChanged } from '../announce.ts';
 import { fault } from '../faults.ts';
-import { activeCluster, mergeTags, placeOf, setTags, tagsOf } from '../lookups.ts';
+import { activeCluster, mergeTags, placeOf, setTags } from '../lookups.ts';
 import { instanceArn, lastPart, toArn } from '../names.ts';
 import { pageOf } from '../paging.ts';
 import type { EcsParts, EcsTx } from '../parts.ts';
 import type { ClusterRow, InstanceRow } from '../tables.ts';
 import { withoutUndefined } from '../task-definition/normalise.ts';
 import type { Transitions } from '../tasks/transitions.ts';
+import { documentOf, type InstanceDocument, renderInstances } from './instance-shape.ts';
 import { onCluster, operation, within } from './table.ts';
 
-interface InstanceDocument {
-  readonly attributes: readonly Attribute[];
-  readonly resources: readonly Resource[];
-  readonly versionInfo: VersionInfo;
-  readonly sourceIp: string;
-}
-
-const documentOf = (row: Pick<InstanceRow, 'document'>) => JSON.parse(row.document) as InstanceDocument;
 const amount = (resources: readonly Resource[], name: string) =>
   resources.find((one) => one.name === name)?.integerValue ?? 0;
 /**
@@ -54,45 +46,7 @@ function isSameMachine(fresh: InstanceDocument, other: InstanceRow): boolean {
 export function instanceOperations(parts: EcsParts, moves: Transitions): Record<string, AnyOperation> {
   const { store, clock, random } = parts;
 
-  async function render(rows: readonly InstanceRow[]): Promise<ContainerInstance[]> {
-    if (rows.length === 0) return [];
-    const arns = rows.map((row) => row.arn);
-    const tags = await tagsOf(store.db, arns);
-    const tasks = await store.db
-      .selectFrom('ecs_tasks')
-      .select(['instanceArn', 'lastStatus', 'cpu', 'memory'])
-      .where('instanceArn', 'in', arns)
-      .where('lastStatus', '!=', 'STOPPED')
-      .execute();
-    return rows.map((row) => {
-      const { attributes, resources, versionInfo } = documentOf(row);
-      const mine = tasks.filter((task) => task.instanceArn === row.arn);
-      const used = {
-        CPU: mine.reduce((sum, task) => sum + task.cpu, 0),
-        MEMORY: mine.reduce((sum, task) => sum + task.memory, 0),
-      };
-      return {
-        containerInstanceArn: row.arn,
-        version: row.version,
-        versionInfo,
-        registeredResources: [...resources],
-        remainingResources: resources.map((one) =>
-          one.name === 'CPU' || one.name === 'MEMORY'
-            ? { ...one, integerValue: (one.integerValue ?? 0) - used[one.name] }
-            : one,
-        ),
-        status: row.status,
-        agentConnected: row.agentConnected === 1,
-        runningTasksCount: mine.filter((task) => task.lastStatus === 'RUNNING').length,
-        pendingTasksCount: mine.filter((task) => ['PROVISIONING', 'PENDING', 'ACTIVATING'].includes(task.lastStatus))
-          .length,
-        attributes: [...attributes],
-        registeredAt: new Date(Number(row.registeredAt)),
-        attachments: [],
-        tags: tags.get(row.arn) ?? [],
-      };
-    });
-  }
+  const render = (rows: readonly InstanceRow[]) => renderInstances(store.db, rows);
 
   async function find(context: RequestContext, cluster: ClusterRow, given: string | undefined): Promise<InstanceRow> {
     const arn = toArn(placeOf(context), 'container-instance', cluster.name, given ?? '');
@@ -109,11 +63,12 @@ export function instanceOperations(parts: EcsParts, moves: Transitions): Record<
 
   /** Ends an instance: its tasks are lost with it. */
   async function retire(tx: EcsTx, row: InstanceRow): Promise<void> {
-    await tx.db
+    const retired = await tx.db
       .updateTable('ecs_instances')
-      .set({ status: 'INACTIVE', agentConnected: 0 })
+      .set({ status: 'INACTIVE', agentConnected: 0, version: row.version + 1 })
       .where('arn', '=', row.arn)
-      .execute();
+      .returningAll()
+      .executeTakeFirstOrThrow();
     const tasks = await tx.db
       .selectFrom('ecs_tasks')
       .selectAll()
@@ -122,13 +77,20 @@ export function instanceOperations(parts: EcsParts, moves: Transitions): Record<
       .execute();
     for (const task of tasks) {
       await moves.requestStop(tx, task, 'InfrastructureHealth', 'The machine that the task ran on is gone.');
-      await tx.db
+      const lost = await tx.db
         .updateTable('ecs_tasks')
-        .set({ lastStatus: 'DEPROVISIONING', executionStoppedAt: clock.now() })
+        .set((eb) => ({
+          lastStatus: 'DEPROVISIONING' as const,
+          executionStoppedAt: clock.now(),
+          version: eb('version', '+', 1),
+        }))
         .where('arn', '=', task.arn)
-        .execute();
+        .returningAll()
+        .executeTakeFirstOrThrow();
+      await taskChanged(parts, tx, lost);
     }
     tx.changed('ecs.instance', row.arn);
+    await instanceChanged(parts, tx, retired);
   }
 
   return {
@@ -189,6 +151,7 @@ export function instanceOperations(parts: EcsParts, moves: Transitions): Record<
           await tx.db.insertInto('ecs_instances').values(next).execute();
           if (input.tags?.length) await setTags(tx.db, next.arn, mergeTags([], input.tags));
           tx.changed('ecs.instance', next.arn);
+          await instanceChanged(parts, tx, next);
           return next;
         });
         return { containerInstance: (await render([row]))[0] };
@@ -317,12 +280,14 @@ export function instanceOperations(parts: EcsParts, moves: Transitions): Record<
           .executeTakeFirstOrThrow();
         const document = documentOf(now);
         const text = JSON.stringify({ ...document, attributes: apply(document.attributes, change) });
+        const next = { ...now, document: text, version: now.version + 1 };
         await tx.db
           .updateTable('ecs_instances')
-          .set({ document: text, version: now.version + 1 })
+          .set({ document: next.document, version: next.version })
           .where('arn', '=', now.arn)
           .execute();
         tx.changed('ecs.instance', now.arn);
+        await instanceChanged(parts, tx, next);
       });
     }
   }

@@ -1,5 +1,6 @@
+import { deploymentChanged } from '../announce.ts';
 import type { Decision } from '../deployments/decide.ts';
-import type { EcsTx } from '../parts.ts';
+import type { EcsParts, EcsTx } from '../parts.ts';
 import { revisedBy, revisionDocument } from './document.ts';
 import type { Scene } from './scene.ts';
 
@@ -7,10 +8,18 @@ import type { Scene } from './scene.ts';
  * Writes what was decided of deployments. A service deployment (the longer record that Terraform follows) moves with its
  * deployment: IN_PROGRESS → SUCCESSFUL, STOPPED, or ROLLBACK_IN_PROGRESS → ROLLBACK_SUCCESSFUL.
  */
-export async function applyDeployments(tx: EcsTx, scene: Scene, decision: Decision, now: number): Promise<void> {
+export async function applyDeployments(
+  parts: Pick<EcsParts, 'clock' | 'events'>,
+  tx: EcsTx,
+  scene: Scene,
+  decision: Decision,
+): Promise<void> {
+  const now = parts.clock.now();
+  const { arn: serviceArn } = scene.service;
   const update = (id: string) => tx.db.updateTable('ecs_deployments').where('id', '=', id);
   for (const { id, state, reason } of decision.rollout) {
     await update(id).set({ rolloutState: state, rolloutStateReason: reason, updatedAt: now }).execute();
+    await deploymentChanged(parts, tx, { id, serviceArn, state, reason });
     if (state === 'COMPLETED') await completed(tx, id, scene.service.arn, now);
     else if (state === 'FAILED')
       await update(id)
@@ -26,6 +35,12 @@ export async function applyDeployments(tx: EcsTx, scene: Scene, decision: Decisi
     await update(decision.rollback.to)
       .set({ status: 'PRIMARY', startFailures: 0, lastFailureAt: null, failedTasks: 0, rollbackAt: now })
       .execute();
+    await deploymentChanged(parts, tx, {
+      id: decision.rollback.to,
+      serviceArn,
+      state: 'IN_PROGRESS',
+      reason: `ECS deployment circuit breaker: rolling back to deploymentId ${decision.rollback.to}.`,
+    });
     const to = await tx.db
       .selectFrom('ecs_deployments')
       .select(['taskDefinitionArn', 'document'])

@@ -136,7 +136,7 @@ export function serviceController(
         ),
       );
     const started = await start(tx, scene, launch, events);
-    await applyDeployments(tx, scene, decision, clock.now());
+    await applyDeployments(parts, tx, scene, decision);
     if (view.draining && scene.openTasks === 0) await retireService(tx, service);
     else if (decision.steady !== view.steady)
       await tx.db

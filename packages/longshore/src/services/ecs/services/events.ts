@@ -1,6 +1,5 @@
-import type { Clock } from '../../../base/clock.ts';
-import type { Random } from '../../../base/random.ts';
-import type { EcsTx } from '../parts.ts';
+import { serviceActed } from '../announce.ts';
+import type { EcsParts, EcsTx } from '../parts.ts';
 
 /** Events that DescribeServices shows of a service. */
 export const keptEvents = 100;
@@ -9,12 +8,13 @@ const quietMs = 6 * 3_600_000;
 
 /** Adds messages to a service's events, the newest last, and drops what is more than a hundred. */
 export async function addEvents(
-  { clock, random }: { readonly clock: Clock; readonly random: Random },
+  parts: Pick<EcsParts, 'clock' | 'random' | 'events'>,
   tx: EcsTx,
   serviceArn: string,
   messages: readonly string[],
 ): Promise<void> {
   if (messages.length === 0) return;
+  const { clock, random } = parts;
   const newest = await tx.db
     .selectFrom('ecs_service_events')
     .select(['place', 'message', 'createdAt'])
@@ -32,6 +32,7 @@ export async function addEvents(
       .insertInto('ecs_service_events')
       .values({ id: random.uuid(), serviceArn, createdAt: clock.now(), place, message })
       .execute();
+    await serviceActed(parts, tx, serviceArn, message);
   }
   await tx.db
     .deleteFrom('ecs_service_events')

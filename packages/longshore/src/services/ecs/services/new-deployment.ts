@@ -1,3 +1,4 @@
+import { deploymentChanged } from '../announce.ts';
 import { definitionOf } from '../lookups.ts';
 import { clusterNameOf, serviceDeploymentArn } from '../names.ts';
 import type { EcsParts, EcsTx } from '../parts.ts';
@@ -83,6 +84,7 @@ export async function newDeployment(
     document: JSON.stringify(document),
   };
   await tx.db.insertInto('ecs_deployments').values(row).execute();
+  await deploymentChanged(parts, tx, { ...row, reason: row.rolloutStateReason, state: 'IN_PROGRESS' });
   await tx.db.updateTable('ecs_services').set({ steady: 0 }).where('arn', '=', service.arn).execute();
   return row;
 }

@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { fargateCluster } from '../../../protocol/fargate.ts';
 import { Fault } from '../../../wire/fault.ts';
 import type { CredentialsKeeper, TaskCredentials } from '../agents/credentials.ts';
+import { taskChanged } from '../announce.ts';
 import { fault } from '../faults.ts';
 import { definitionOf, setTags } from '../lookups.ts';
 import { attachmentArn, clusterArn, containerArn, lastPart, type Place, taskArn } from '../names.ts';
@@ -210,6 +211,7 @@ export function launcher(parts: EcsParts, credentials: CredentialsKeeper): Launc
         await tx.db.insertInto('ecs_tasks').values(row).execute();
         if (request.tags.length > 0) await setTags(tx.db, task.arn, request.tags);
         tx.changed('ecs.task', task.arn);
+        await taskChanged(parts, tx, row);
         made.push(row);
       }
       return { tasks: made, failures };

@@ -2,6 +2,7 @@ import type { Controller } from '../../../base/controller.ts';
 import type { Watch } from '../../../state/store.ts';
 import { Fault } from '../../../wire/fault.ts';
 import type { AgentGateway } from '../agents/gateway.ts';
+import { taskChanged } from '../announce.ts';
 import { lastPart } from '../names.ts';
 import { type EcsParts, type EcsTx, foreign } from '../parts.ts';
 import { addEvents } from '../services/events.ts';
@@ -30,13 +31,17 @@ export function taskLifecycle(parts: EcsParts, gateway: AgentGateway, moves: Tra
   let stopped = false;
 
   const read = (arn: string) => store.db.selectFrom('ecs_tasks').selectAll().where('arn', '=', arn).executeTakeFirst();
+  /** Its targets are the task's own affair: a caller sees that something changed only with its status. */
   async function update(tx: EcsTx, row: TaskRow, change: Partial<TaskRow>): Promise<void> {
-    await tx.db
+    const seen = change.lastStatus !== undefined;
+    const next = await tx.db
       .updateTable('ecs_tasks')
-      .set((eb) => ({ ...change, version: eb('version', '+', 1) }))
+      .set((eb) => ({ ...change, version: seen ? eb('version', '+', 1) : eb.ref('version') }))
       .where('arn', '=', row.arn)
-      .execute();
+      .returningAll()
+      .executeTakeFirst();
     tx.changed('ecs.task', row.arn);
+    if (seen && next) await taskChanged(parts, tx, next);
   }
 
   /** Does to a task what comes next. A target group that is gone counts as left. */

@@ -1,5 +1,6 @@
 import type { Container } from '@aws-sdk/client-ecs';
 import { Fault } from '../../../wire/fault.ts';
+import { taskChanged } from '../announce.ts';
 import { fault } from '../faults.ts';
 import { type EcsParts, type EcsTx, foreign } from '../parts.ts';
 import type { TaskRow } from '../tables.ts';
@@ -24,6 +25,7 @@ export function transitions(parts: EcsParts, forget: (taskArn: string) => void):
     const { arn, ...columns } = row;
     await tx.db.updateTable('ecs_tasks').set(columns).where('arn', '=', arn).execute();
     tx.changed('ecs.task', arn);
+    await taskChanged(parts, tx, row);
   }
   const read = (tx: EcsTx, arn: string) =>
     tx.db.selectFrom('ecs_tasks').selectAll().where('arn', '=', arn).executeTakeFirst();

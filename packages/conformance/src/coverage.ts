@@ -12,7 +12,7 @@ import { readModel } from '../../longshore/src/models/model.ts';
 import type { ServiceDefinition } from '../../longshore/src/wire/service.ts';
 
 /** The services that Longshore serves, in the order in which the README names them. */
-const services = ['ecs', 'ecr', 'elbv2', 'ec2', 'iam', 'sts', 'logs'];
+const services = ['ecs', 'ecr', 'elbv2', 'ec2', 'iam', 'sts', 'logs', 'events'];
 
 /** A part that a service is made from but does not use while it is made: anything asked of it is another such part. */
 // biome-ignore lint/suspicious/noExplicitAny: it stands for parts of every type.

@@ -3,6 +3,7 @@ import type { ServiceParts } from '../contract.ts';
 import type { EventsContract } from '../events/contract.ts';
 import type { IamContract } from '../iam/contract.ts';
 import type { RegistryDocuments } from './documents.ts';
+import type { Buffers } from './registry/send-bytes.ts';
 import type { BlobStore } from './storage/blob-store.ts';
 import type { GarbagePeriods, Leases } from './storage/leases.ts';
 import type { Uploads } from './storage/uploads.ts';
@@ -30,5 +31,6 @@ export interface Ecr extends ServiceParts<EcrTables> {
   readonly files: BlobStore;
   readonly uploads: Uploads;
   readonly leases: Leases;
+  readonly sendBuffers: Buffers;
   readonly signer: Signer;
 }

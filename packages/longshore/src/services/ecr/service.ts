@@ -20,6 +20,7 @@ import { putImageScanningConfiguration, putImageTagMutability } from './operatio
 import { listTagsForResource, tagResource, untagResource } from './operations/tags.ts';
 import type { Ecr, EcrNeighbours } from './parts.ts';
 import { registryRoute } from './registry/route.ts';
+import { sendBuffers } from './registry/send-bytes.ts';
 import { registryStorage } from './storage/storage.ts';
 import type { EcrTables } from './tables.ts';
 import { openSigner, type Signer } from './token.ts';
@@ -42,6 +43,7 @@ export function ecrService(parts: ServiceParts<EcrTables>, neighbours: EcrNeighb
     files: storage.files,
     uploads: storage.uploads,
     leases: storage.leases,
+    sendBuffers: sendBuffers(),
     signer: {
       password: (...given) => signer().password(...given),
       verify: (...given) => signer().verify(...given),

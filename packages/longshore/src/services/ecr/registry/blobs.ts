@@ -1,10 +1,10 @@
-import { pipeline } from 'node:stream/promises';
 import { heldBlobs } from '../blobs.ts';
 import { isBlobNeeded } from '../images.ts';
 import { type Digest, parseDigest } from '../rules/grammar.ts';
 import { matchesEntityTag, parseRange } from '../rules/ranges.ts';
 import type { Exchange } from './exchange.ts';
 import { OciError, sendEmpty } from './reply.ts';
+import { sendBytes } from './send-bytes.ts';
 
 /** A client that takes nothing for so long is given up. */
 const stalledMilliseconds = 120_000;
@@ -65,7 +65,7 @@ export async function getBlob(exchange: Exchange, path: { readonly digest: strin
   response.writeHead(status, described);
   request.socket.setTimeout(stalledMilliseconds);
   try {
-    await pipeline(reader.stream(start, end), response);
+    await sendBytes(reader, ecr.sendBuffers, response, start, end);
   } catch (error) {
     // The client went away, or the file could not be read to its end: either way the connection tells it.
     ecr.log.debug({ err: error, digest: path.digest }, 'a blob was not sent to its end');

@@ -35,13 +35,13 @@ function piece({ request }: Exchange): Piece {
   request.socket.setTimeout(silentMilliseconds);
   const body = request.iterator({ destroyOnReturn: false });
   const length = contentLength === undefined ? undefined : Number(contentLength);
-  if (contentRange === undefined) return { body, ...(length === undefined ? {} : { length }) };
+  if (contentRange === undefined) return { body, owned: true, ...(length === undefined ? {} : { length }) };
   const range = parseContentRange(contentRange);
   if (!range) throw new OciError(400, 'BLOB_UPLOAD_INVALID', 'Content-Range must be START-END');
   const said = range.end - range.start + 1;
   if (length !== undefined && length !== said)
     throw new OciError(400, 'SIZE_INVALID', `Content-Range says ${said} bytes, Content-Length ${length}`);
-  return { body, start: range.start, length: said };
+  return { body, owned: true, start: range.start, length: said };
 }
 
 /** Adds the request's body to an upload. Undefined where the sender went away, so that nobody waits for an answer. */

@@ -90,10 +90,15 @@ function uploadFile(handle: FileHandle): UploadFile {
 
 async function reader(handle: FileHandle): Promise<BlobReader> {
   const { size } = await handle.stat();
+  let closed = false;
   return {
     size,
     stream: (start, end) => handle.createReadStream({ start, end, highWaterMark: readBytes }),
-    close: () => handle.close(),
+    read: async (buffer, position) => (await handle.read(buffer, 0, buffer.length, position)).bytesRead,
+    async close() {
+      if (!closed) await handle.close();
+      closed = true;
+    },
   };
 }
 

@@ -39,7 +39,10 @@ export interface StoredBlob {
 /** The bytes of an upload under way. */
 export interface UploadFile {
   size(): Promise<number>;
-  /** Writes at `position`, which is where the upload ends. Throws ENOSPC and the like. Durable only after `commit`. */
+  /**
+   * Writes at `position`, which is where the upload ends. Throws ENOSPC and the like. Durable only after `commit`. The buffers
+   * are the caller's again once it resolves.
+   */
   write(buffers: readonly Uint8Array[], position: number): Promise<void>;
   /** Cuts off what is beyond `length` bytes: what a write left that failed. */
   truncate(length: number): Promise<void>;
@@ -54,5 +57,8 @@ export interface BlobReader {
   readonly size: number;
   /** The bytes from `start` to `end`, both included. Its end or its destruction closes the reader. */
   stream(start: number, end: number): Readable;
+  /** Fills a buffer from `position` on, for who has buffers of his own; how many bytes came. Absent where bytes come as they come. */
+  readonly read?: (buffer: Uint8Array, position: number) => Promise<number>;
+  /** Idempotent. */
   close(): Promise<void>;
 }

@@ -1,55 +1,23 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { openRig, pushBlob, rawRequest, sha256 } from '../rig.testing.ts';
-
-const program = fileURLToPath(new URL('../registry.testing.ts', import.meta.url));
-
-/** A registry process on a data directory. */
-async function start(dataDir: string): Promise<{ child: ChildProcess; port: number }> {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, dataDir], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream }))
-    return { child, port: Number(line) };
-  throw new Error('the registry did not start');
-}
-
-function killed(child: ChildProcess): Promise<unknown> {
-  const gone = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGKILL');
-  return gone;
-}
-
-/** Every blob that is in place has the content that its name says. */
-async function checkBlobs(dataDir: string): Promise<number> {
-  const root = join(dataDir, 'registry/blobs/sha256');
-  let count = 0;
-  for (const folder of await readdir(root))
-    for (const hex of await readdir(join(root, folder))) {
-      const content = await readFile(join(root, folder, hex));
-      assert.equal(createHash('sha256').update(content).digest('hex'), hex);
-      count += 1;
-    }
-  return count;
-}
+import { checkBlobs, crashRounds, killed, makeRepository, startRegistry } from './crash-rounds.testing.ts';
 
 test('kill -9 at any moment of a push breaks nothing, and the push can be repeated', { timeout: 60_000 }, async (t) => {
   const dataDir = await mkdtemp(join(tmpdir(), 'longshore-ecr-'));
   t.after(() => rm(dataDir, { recursive: true, force: true }));
   const data = randomBytes(24 * 1024 * 1024);
   const digest = sha256(data);
-  let { child, port } = await start(dataDir);
+  let { child, port } = await startRegistry(dataDir);
   t.after(() => child.kill('SIGKILL'));
-  await openRigOnce(dataDir);
-  for (const delay of [0, 8, 20, 45]) {
+  await makeRepository(dataDir);
+  for (const delay of [8, 45]) {
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => {});
     socket.write(
@@ -59,7 +27,7 @@ test('kill -9 at any moment of a push breaks nothing, and the push can be repeat
     await new Promise((resolve) => setTimeout(resolve, delay));
     await killed(child);
     socket.destroy();
-    ({ child, port } = await start(dataDir));
+    ({ child, port } = await startRegistry(dataDir));
     const head = await rawRequest({ port, method: 'HEAD', path: `/v2/app/blobs/${digest}` });
     assert.ok([200, 404].includes(head.status));
     if (head.status === 200) assert.equal(await checkBlobs(dataDir), 1);
@@ -72,24 +40,25 @@ test('kill -9 at any moment of a push breaks nothing, and the push can be repeat
   assert.equal(await checkBlobs(dataDir), 1);
 });
 
-/** Makes the repository, by the API, in the database of a running registry. */
-async function openRigOnce(dataDir: string): Promise<void> {
-  const rig = await openRig({ dataDir });
-  await rig.call('CreateRepository', { repositoryName: 'app' });
-  await rig.close();
-}
+test('kill -9 at random moments of pushes: what was answered is there, what is there is whole', {
+  timeout: 100_000,
+}, async (t) => {
+  const figures = await crashRounds(15);
+  t.diagnostic(JSON.stringify(figures));
+  assert.ok(figures.acknowledged > 0 && figures.broken > 0, 'kills came before and after answers');
+});
 
 test('an upload in chunks goes on after kill -9, by reading its file again', { timeout: 30_000 }, async (t) => {
   const dataDir = await mkdtemp(join(tmpdir(), 'longshore-ecr-'));
   t.after(() => rm(dataDir, { recursive: true, force: true }));
   const data = randomBytes(3_000_000);
-  let { child, port } = await start(dataDir);
+  let { child, port } = await startRegistry(dataDir);
   t.after(() => child.kill('SIGKILL'));
-  await openRigOnce(dataDir);
+  await makeRepository(dataDir);
   const { location = '' } = (await rawRequest({ port, method: 'POST', path: '/v2/app/blobs/uploads/' })).headers;
   await rawRequest({ port, method: 'PATCH', path: location }, data.subarray(0, 2_000_000));
   await killed(child);
-  ({ child, port } = await start(dataDir));
+  ({ child, port } = await startRegistry(dataDir));
   const status = await rawRequest({ port, path: location });
   assert.deepEqual([status.status, status.headers.range], [204, '0-1999999']);
   const end = { port, method: 'PUT', path: `${location}?digest=${sha256(data)}` };
@@ -112,8 +81,9 @@ test('uploads that were given up are swept at start, others stay', async (t) => 
   for (const controller of rig.service.controllers) {
     await controller.stop();
     await controller.start();
-    await controller.stop();
   }
+  for (let tries = 0; tries < 100 && (await readdir(join(rig.dataDir, 'registry/uploads'))).length > 1; tries += 1)
+    await new Promise((resolve) => setTimeout(resolve, 20));
   assert.equal((await rig.send('GET', old)).code, 'BLOB_UPLOAD_UNKNOWN');
   assert.equal((await rig.send('GET', young)).status, 204);
   assert.equal((await readdir(join(rig.dataDir, 'registry/uploads'))).length, 1);

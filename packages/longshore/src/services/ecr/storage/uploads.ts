@@ -28,6 +28,8 @@ export interface Piece {
   readonly body: AsyncIterable<Uint8Array>;
   /** Where the sender says that the piece starts; refused (`out-of-order`) unless the upload is just so long. */
   readonly start?: number;
+  /** Nobody else has the chunks of the body: their memory is given back as soon as they are written. */
+  readonly owned?: boolean;
   /** How many bytes the sender says it has. */
   readonly length?: number;
 }
@@ -137,7 +139,7 @@ export function openUploads({ store, files, clock, random, log, registryId }: Up
     };
     let ingested: Ingested;
     try {
-      ingested = await ingest(piece.body, file, start, session.hash);
+      ingested = await ingest(piece.body, file, start, session.hash, piece.owned);
     } catch (error) {
       await undo();
       throw error;

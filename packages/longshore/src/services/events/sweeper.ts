@@ -1,4 +1,5 @@
 import type { Controller } from '../../base/controller.ts';
+import { rounds } from '../../base/rounds.ts';
 import type { EventsState } from './state.ts';
 
 /** What `longshore events` can show: a day, and so many at most. */
@@ -12,10 +13,6 @@ const mostBatches = 100;
 /** Deletes events that are old or too many. The newest stays, whatever its age: it holds the numbering. */
 export function sweeper(state: EventsState): Controller & { sweep(): Promise<void> } {
   const { store, db, clock, log } = state;
-  let cancel: (() => void) | undefined;
-  let running: Promise<void> = Promise.resolve();
-  let stopped = false;
-
   /** The first event that stays. */
   async function keepFrom(): Promise<number> {
     const newest = await db
@@ -33,9 +30,9 @@ export function sweeper(state: EventsState): Controller & { sweep(): Promise<voi
     return Math.max(young?.sequence ?? last, last - kept.events + 1);
   }
 
-  async function sweep(): Promise<void> {
+  async function sweep(signal?: AbortSignal): Promise<void> {
     const from = await keepFrom();
-    for (let left = mostBatches; left > 0 && !stopped; left--) {
+    for (let left = mostBatches; left > 0 && !signal?.aborted; left--) {
       const rows = await db
         .selectFrom('events_event')
         .select('sequence')
@@ -51,27 +48,6 @@ export function sweeper(state: EventsState): Controller & { sweep(): Promise<voi
     }
   }
 
-  const next = () => {
-    cancel = clock.after(everyMs, () => {
-      running = sweep()
-        .catch((error: unknown) => log.error({ err: error }, 'old events could not be deleted; trying again later'))
-        .then(() => {
-          if (!stopped) next();
-        });
-    });
-  };
-
-  return {
-    name: 'events.sweeper',
-    sweep,
-    async start() {
-      stopped = false;
-      next();
-    },
-    async stop() {
-      stopped = true;
-      cancel?.();
-      await running;
-    },
-  };
+  const failed = 'old events could not be deleted; trying again later';
+  return { ...rounds({ name: 'events.sweeper', clock, log, everyMs, failed }, sweep), sweep };
 }

@@ -1,5 +1,6 @@
 import type { Controller } from '../../base/controller.ts';
 import type { Logger } from '../../base/log.ts';
+import { rounds } from '../../base/rounds.ts';
 import type { Watch } from '../../state/store.ts';
 import type { IamGatekeeper } from './gatekeeper.ts';
 import { type IamState, identityTopic } from './state.ts';
@@ -18,11 +19,8 @@ export function housekeeping(
   log: Logger,
 ): Controller & { sweep(): Promise<void> } {
   let watch: Watch | undefined;
-  let cancel: (() => void) | undefined;
-  let running: Promise<void> = Promise.resolve();
-  let stopped = false;
 
-  const sweep = async () => {
+  const sweep = async (signal?: AbortSignal) => {
     let deleted: number;
     do {
       const rows = await state.store.transaction(async ({ db }) => {
@@ -38,7 +36,7 @@ export function housekeeping(
       });
       deleted = rows.length;
       if (deleted > 0) gatekeeper.forget();
-    } while (deleted === batch && !stopped);
+    } while (deleted === batch && !signal?.aborted);
     const uses = gatekeeper.takeUses();
     if (uses.size === 0) return;
     await state.store.transaction(async ({ db }) => {
@@ -52,28 +50,26 @@ export function housekeeping(
     });
   };
 
-  const next = () => {
-    cancel = state.clock.after(everyMs, () => {
-      running = sweep()
-        .catch((error: unknown) => log.error({ err: error }, 'clearing expired credentials failed; trying again later'))
-        .then(() => {
-          if (!stopped) next();
-        });
-    });
-  };
+  const controller = rounds(
+    {
+      name: 'iam.housekeeping',
+      clock: state.clock,
+      log,
+      everyMs,
+      failed: 'clearing expired credentials failed; trying again later',
+    },
+    sweep,
+  );
 
   return {
-    name: 'iam.housekeeping',
+    name: controller.name,
     sweep,
     async start() {
-      stopped = false;
       watch = state.store.watch([identityTopic], async () => gatekeeper.forget());
-      next();
+      await controller.start();
     },
     async stop() {
-      stopped = true;
-      cancel?.();
-      await running;
+      await controller.stop();
       await watch?.stop();
       watch = undefined;
     },

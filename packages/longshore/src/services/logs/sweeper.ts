@@ -1,5 +1,6 @@
 import type { Controller } from '../../base/controller.ts';
 import type { Logger } from '../../base/log.ts';
+import { rounds } from '../../base/rounds.ts';
 import { expiryOf, type LogsState } from './state.ts';
 
 const everyMs = 60_000;
@@ -9,38 +10,13 @@ const mostBatches = 50;
 
 /** Deletes events that have outlived their group's retention, and those of streams that are gone. */
 export function sweeper(state: LogsState, log: Logger): Controller & { sweep(): Promise<void> } {
-  let cancel: (() => void) | undefined;
-  let running: Promise<void> = Promise.resolve();
-  let stopped = false;
-
-  const sweep = async () => {
-    for (let left = mostBatches; left > 0 && !stopped; left--) {
+  const sweep = async (signal?: AbortSignal) => {
+    for (let left = mostBatches; left > 0 && !signal?.aborted; left--) {
       if (!(await sweepGarbage(state)) && !(await sweepExpired(state))) return;
     }
   };
-  const next = () => {
-    cancel = state.clock.after(everyMs, () => {
-      running = sweep()
-        .catch((error: unknown) => log.error({ err: error }, 'deleting expired log events failed; trying again later'))
-        .then(() => {
-          if (!stopped) next();
-        });
-    });
-  };
-
-  return {
-    name: 'logs.sweeper',
-    sweep,
-    async start() {
-      stopped = false;
-      next();
-    },
-    async stop() {
-      stopped = true;
-      cancel?.();
-      await running;
-    },
-  };
+  const failed = 'deleting expired log events failed; trying again later';
+  return { ...rounds({ name: 'logs.sweeper', clock: state.clock, log, everyMs, failed }, sweep), sweep };
 }
 
 /** One batch of one deleted stream; whether there was one. */

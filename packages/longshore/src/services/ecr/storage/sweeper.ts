@@ -1,6 +1,7 @@
 import type { Clock } from '../../../base/clock.ts';
 import type { Controller } from '../../../base/controller.ts';
 import type { Logger } from '../../../base/log.ts';
+import { rounds } from '../../../base/rounds.ts';
 import type { GarbageCollector } from './garbage.ts';
 import type { Uploads } from './uploads.ts';
 
@@ -23,59 +24,38 @@ export interface SweepParts {
 
 /** Removes uploads that were given up: at start, then every hour. */
 export function uploadSweeper({ clock, log, uploads }: SweepParts): Controller {
-  return rounds('ecr.upload-sweeper', clock, 0, async (signal) => {
-    try {
+  return rounds(
+    {
+      name: 'ecr.upload-sweeper',
+      clock,
+      log,
+      firstMs: 0,
+      everyMs: everyMilliseconds,
+      failed: 'could not sweep uploads; will try again in an hour',
+    },
+    async (signal) => {
       const count = await uploads.sweep(uploadMilliseconds, signal);
       if (count > 0) log.info({ count }, 'removed uploads that were given up');
-      return everyMilliseconds;
-    } catch (error) {
-      if (!signal.aborted) log.warn({ err: error }, 'could not sweep uploads; will try again in an hour');
-      return everyMilliseconds;
-    }
-  });
+    },
+  );
 }
 
 /** Removes blobs that nothing needs: two minutes after the start, then every hour. */
 export function garbageController({ clock, log, garbage }: SweepParts): Controller {
   let round = 0;
-  return rounds('ecr.garbage-collector', clock, firstMilliseconds, async (signal) => {
-    try {
+  return rounds(
+    {
+      name: 'ecr.garbage-collector',
+      clock,
+      log,
+      firstMs: firstMilliseconds,
+      everyMs: everyMilliseconds,
+      againMs: againMilliseconds,
+      failed: 'could not clean up blobs; will try again in a minute',
+    },
+    async (signal) => {
       await garbage.collect({ orphans: round % orphanRounds === 0, signal });
       round += 1;
-      return everyMilliseconds;
-    } catch (error) {
-      if (!signal.aborted) log.warn({ err: error }, 'could not clean up blobs; will try again in a minute');
-      return againMilliseconds;
-    }
-  });
-}
-
-/** Runs `work` after `first` milliseconds (at once where 0), then after as many as it answers. */
-function rounds(name: string, clock: Clock, first: number, work: (signal: AbortSignal) => Promise<number>): Controller {
-  let cancel = () => {};
-  let running: Promise<void> = Promise.resolve();
-  let stop = new AbortController();
-  const run = async () => {
-    const pause = await work(stop.signal);
-    schedule(pause);
-  };
-  const schedule = (pause: number) => {
-    if (stop.signal.aborted) return;
-    cancel = clock.after(pause, () => {
-      running = run();
-    });
-  };
-  return {
-    name,
-    async start() {
-      stop = new AbortController();
-      if (first === 0) running = run();
-      else schedule(first);
     },
-    async stop() {
-      stop.abort();
-      cancel();
-      await running;
-    },
-  };
+  );
 }

@@ -43,6 +43,8 @@ const bodyTimeout = 60_000;
 export interface Answerer {
   request(request: IncomingMessage, response: ServerResponse): Promise<void>;
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
+  /** Who signed a request whose body is not part of that. Throws Fault. */
+  admit(request: IncomingMessage): Promise<Caller>;
 }
 
 /** What one request's answer is made of; grows as more of the request is understood. */
@@ -185,16 +187,14 @@ export function answerer({ settings, services, gatekeeper, log, clock, random }:
       );
     },
 
+    async admit(request) {
+      const signed = withoutBody(request);
+      return authenticate.caller(signed, authenticate.signature(signed), undefined);
+    },
+
     async upgrade(request, socket, head) {
-      const url = request.url ?? '/';
       const path = pathOf(request);
-      const signed: SignedRequest = {
-        method: request.method ?? 'GET',
-        path,
-        query: url.slice(path.length + 1),
-        headers: request.headers,
-        body: undefined,
-      };
+      const signed = withoutBody(request);
       const requestId = random.uuid();
       const route: UpgradeRoute | undefined = upgrades.find((candidate) => trimmed(candidate.path) === trimmed(path));
       try {
@@ -214,6 +214,17 @@ export function answerer({ settings, services, gatekeeper, log, clock, random }:
         );
       }
     },
+  };
+}
+
+function withoutBody(request: IncomingMessage): SignedRequest {
+  const path = pathOf(request);
+  return {
+    method: request.method ?? 'GET',
+    path,
+    query: (request.url ?? '/').slice(path.length + 1),
+    headers: request.headers,
+    body: undefined,
   };
 }
 

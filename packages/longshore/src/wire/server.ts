@@ -1,7 +1,9 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { answerer, pathOf, type WireServerOptions } from './answer.ts';
 import { ClientGone } from './body.ts';
+import { Fault } from './fault.ts';
+import type { HttpRoute } from './service.ts';
 
 export type { WireServerOptions } from './answer.ts';
 
@@ -32,9 +34,10 @@ export function createWireServer(options: WireServerOptions): WireServer {
 
   server.on('request', (request, response) => {
     const path = pathOf(request);
-    // AWS's own requests are never for a route, whatever their path: S3 has buckets named `v2`.
-    const route = isAwsRequest(request) ? undefined : routes.find(({ prefix }) => path.startsWith(prefix));
-    const work = route ? route.handle(request, response) : answer.request(request, response);
+    // AWS's own requests are never for a route, whatever their path: S3 has buckets named `v2`. Those that want a signature have paths that no bucket has.
+    const aws = isAwsRequest(request);
+    const route = routes.find(({ prefix, signedBy }) => path.startsWith(prefix) && (signedBy !== undefined || !aws));
+    const work = route ? serve(route, request, response) : answer.request(request, response);
     work.catch((error: unknown) => {
       if (error instanceof ClientGone || response.destroyed) return request.destroy();
       log.error({ err: error, path }, 'A request failed');
@@ -42,6 +45,23 @@ export function createWireServer(options: WireServerOptions): WireServer {
       response.writeHead(500, { 'content-type': 'text/plain' }).end('Internal failure\n');
     });
   });
+  async function serve(route: HttpRoute, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (route.signedBy === 'root') {
+      try {
+        const { arn, type } = await answer.admit(request);
+        if (type !== 'root') {
+          throw new Fault('AccessDeniedException', `User: ${arn} is not the account's root, who alone may ask this.`);
+        }
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error;
+        const body = JSON.stringify({ __type: error.code, message: error.message });
+        response.writeHead(403, { 'content-type': 'application/json', connection: 'close' }).end(body);
+        return;
+      }
+    }
+    return route.handle(request, response);
+  }
+
   server.on('upgrade', (request, socket, head) => {
     upgraded.add(socket);
     socket.on('close', () => upgraded.delete(socket));

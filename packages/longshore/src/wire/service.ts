@@ -66,10 +66,15 @@ export interface ServiceDefinition {
   readonly upgrades?: readonly UpgradeRoute[];
 }
 
-/** A path prefix that a service answers by itself, with its own authentication. */
+/** A path prefix that a service answers by itself, with its own authentication unless `signedBy` asks for the wire's. */
 export interface HttpRoute {
   /** Matches a path that starts with it, e.g. `/v2/`. */
   readonly prefix: string;
+  /**
+   * `root`: the wire checks the request's signature first, and that the account's root made it; a body is not read for that and must be
+   * signed as `UNSIGNED-PAYLOAD`. For what only the operator of this Longshore may ask, e.g. `/_longshore/events`.
+   */
+  readonly signedBy?: 'root';
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
 }
 

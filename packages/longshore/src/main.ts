@@ -104,7 +104,7 @@ export async function startControl(settings: Settings, log: Logger): Promise<Con
   try {
     await prepare();
     const { port } = await server.listen();
-    endpoint = `http://${settings.host}:${port}`;
+    endpoint = `http://${settings.host === '0.0.0.0' ? '127.0.0.1' : settings.host}:${port}`;
     await startControllers();
     const [rootCredentials, nodeCredentials] = await Promise.all([
       iam.contract.systemCredentials('root'),

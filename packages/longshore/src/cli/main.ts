@@ -9,6 +9,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   node: async () => (await import('./node.ts')).nodeCommand(),
   deploy: async () => (await import('./deploy.ts')).deployCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
+  events: async () => (await import('./events.ts')).eventsCommand(),
   env: async () => (await import('./env.ts')).envCommand(),
   doctor: async () => (await import('./doctor.ts')).doctorCommand(),
 };

@@ -7,11 +7,15 @@ export interface SigningKey {
 }
 
 /**
- * Headers that sign a POST to the root of an endpoint (AWS Signature Version 4,
+ * Headers that sign a request, by default a POST to the root of an endpoint (AWS Signature Version 4,
  * docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html). `now` in milliseconds.
  */
 export function signedHeaders(request: {
   readonly host: string;
+  readonly method?: string;
+  readonly path?: string;
+  /** Encoded, and sorted by name. */
+  readonly query?: string;
   readonly service: string;
   readonly region: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -19,7 +23,7 @@ export function signedHeaders(request: {
   readonly key: SigningKey;
   readonly now: number;
 }): Record<string, string> {
-  const { service, region, key, body } = request;
+  const { service, region, key, body, method = 'POST', path = '/', query = '' } = request;
   const stamp = new Date(request.now).toISOString().replace(/[-:]|\.\d{3}/g, '');
   const day = stamp.slice(0, 8);
   const headers: Record<string, string> = {
@@ -30,7 +34,7 @@ export function signedHeaders(request: {
   };
   const names = Object.keys(headers).sort();
   const canonicalHeaders = names.map((name) => `${name}:${headers[name]?.trim()}\n`).join('');
-  const canonical = ['POST', '/', '', canonicalHeaders, names.join(';'), sha256(body)].join('\n');
+  const canonical = [method, path, query, canonicalHeaders, names.join(';'), sha256(body)].join('\n');
   const scope = `${day}/${region}/${service}/aws4_request`;
   const toSign = ['AWS4-HMAC-SHA256', stamp, scope, sha256(canonical)].join('\n');
   const signingKey = [day, region, service, 'aws4_request'].reduce<string | Buffer>(

@@ -7,6 +7,7 @@ import { createDeliverer } from './deliverer.ts';
 import { dispatcher } from './dispatcher.ts';
 import { ingest } from './ingest.ts';
 import { eventsOperations } from './operations/index.ts';
+import { eventsRoute } from './operator-route.ts';
 import { scheduler } from './scheduler.ts';
 import { createState, defaultBus } from './state.ts';
 import { sweeper } from './sweeper.ts';
@@ -30,6 +31,7 @@ export function eventsService(parts: ServiceParts<EventsTables>, others: EventsO
       name: 'events',
       iamPrefix: 'events',
       operations: eventsOperations(state, others.iam, others.runTask !== undefined),
+      routes: [eventsRoute(state)],
     },
     async prepare() {
       const now = state.clock.now();

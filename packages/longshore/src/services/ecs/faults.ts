@@ -1,24 +1,7 @@
+import type { EcsErrorCode } from '../../models/errors.ts';
 import { faults } from '../../wire/fault.ts';
 
-/** ECS's error codes (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/CommonErrors.html and each action's page). */
-export type EcsErrorCode =
-  | 'AccessDeniedException'
-  | 'AttributeLimitExceededException'
-  | 'ClientException'
-  | 'ClusterContainsContainerInstancesException'
-  | 'ClusterContainsServicesException'
-  | 'ClusterContainsTasksException'
-  | 'ClusterNotFoundException'
-  | 'ConflictException'
-  | 'InvalidParameterException'
-  | 'ResourceInUseException'
-  | 'ResourceNotFoundException'
-  | 'ServerException'
-  | 'ServiceNotActiveException'
-  | 'ServiceNotFoundException'
-  | 'TargetNotFoundException'
-  | 'UnsupportedFeatureException';
-
+/** A fault with one of ECS's codes. */
 export const fault = faults<EcsErrorCode>();
 
 /** The fault for a part of ECS's shape that is stored but can't be carried out yet. */

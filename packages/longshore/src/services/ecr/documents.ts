@@ -2,28 +2,34 @@ import type { Kysely } from 'kysely';
 import type { Controller } from '../../base/controller.ts';
 import type { Store, Tx, Watch } from '../../state/store.ts';
 import type { Ecr } from './parts.ts';
+import { type PullThroughRule, ruleFor } from './pull-through/rules.ts';
 import type { EcrTables } from './tables.ts';
 
 /** What the registry keeps as one JSON document each. */
 export type DocumentName = 'policy' | 'replication' | 'signing' | `setting:${string}`;
 
-/** Documents of the whole registry, kept in memory: the registry's policy is asked at every pull. */
+/** Documents and rules of the whole registry, kept in memory: they are asked at every pull. */
 export interface RegistryDocuments {
   /** The text of a document; undefined where it was not put. */
   text(name: DocumentName): string | undefined;
   /** Puts a document, or takes it away where undefined is given. Announces `ecr.registry`, key: its name. */
   write(name: DocumentName, text: string | undefined, also?: (tx: Tx<EcrTables>) => Promise<void>): Promise<void>;
+  /** The pull-through cache rule that covers a repository. */
+  ruleFor(repository: string): PullThroughRule | undefined;
   /** Reads everything anew: at start, and after another process wrote. */
   load(): Promise<void>;
 }
 
 export function registryDocuments(store: Store<EcrTables>): RegistryDocuments {
   let known: ReadonlyMap<string, string> = new Map();
+  let rules: readonly PullThroughRule[] = [];
   const load = async () => {
     known = await readAll(store.db);
+    rules = await store.db.selectFrom('ecr_pull_through_rule').selectAll().execute();
   };
   return {
     text: (name) => known.get(name),
+    ruleFor: (repository) => ruleFor(rules, repository),
     async write(name, text, also) {
       await store.transaction(async (tx) => {
         await tx.db.deleteFrom('ecr_registry_document').where('name', '=', name).execute();

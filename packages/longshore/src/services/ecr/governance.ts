@@ -3,7 +3,11 @@ import { documentsKeeper } from './documents.ts';
 import { lifecycleController } from './lifecycle-controller.ts';
 import type { Ecr } from './parts.ts';
 
+function importController({ pullThrough }: Ecr): Controller {
+  return { name: 'ecr.pull-through', start: () => pullThrough.resume(), stop: () => pullThrough.stop() };
+}
+
 /** The loops behind policies, rules and templates. */
 export function governanceControllers(ecr: Ecr): readonly Controller[] {
-  return [documentsKeeper(ecr), lifecycleController(ecr)];
+  return [documentsKeeper(ecr), lifecycleController(ecr), importController(ecr)];
 }

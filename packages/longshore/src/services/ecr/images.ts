@@ -37,6 +37,8 @@ export interface ManifestPush {
   /** The digest that the pusher names; must be the content's. */
   readonly digest: Digest | undefined;
   readonly now: number;
+  /** An index whose images need not (all) be there: what a pull-through cache keeps of it. */
+  readonly sparse?: boolean;
 }
 
 export interface PushedManifest {
@@ -69,7 +71,7 @@ export async function putManifest(tx: Tx<EcrTables>, place: Place, push: Manifes
   if (tag !== undefined && tagged !== digest) await checkTagQuota(tx.db, repository, digest);
   if (!existing) {
     await checkImageQuota(tx.db, repository);
-    const childSize = await checkReferences(tx.db, place, repository, parsed);
+    const childSize = await checkReferences(tx.db, place, repository, parsed, push.sparse);
     await insertManifest(tx, repository, digest, text, parsed, content.length, childSize, now);
   }
   if (tag !== undefined)
@@ -142,6 +144,7 @@ async function checkReferences(
   place: Place,
   repository: string,
   { isIndex, references }: ParsedManifest,
+  sparse = false,
 ): Promise<number> {
   const digests = [...new Set(references.map((reference) => reference.digest))];
   const where = `required for pushing image into ${inRepository(place.accountId, repository)} do not exist`;
@@ -149,7 +152,7 @@ async function checkReferences(
   if (isIndex) {
     const children = await imageSizes(db, repository, digests);
     const missing = digests.filter((digest) => !children.has(digest) && !sizes.has(digest));
-    if (missing.length > 0)
+    if (missing.length > 0 && !sparse)
       throw fault('ReferencedImagesNotFoundException', `Images with digests '[${missing.join(', ')}]' ${where}`);
     return Math.max(0, ...children.values());
   }

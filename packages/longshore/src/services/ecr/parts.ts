@@ -3,6 +3,7 @@ import type { ServiceParts } from '../contract.ts';
 import type { EventsContract } from '../events/contract.ts';
 import type { IamContract } from '../iam/contract.ts';
 import type { RegistryDocuments } from './documents.ts';
+import type { PullThrough } from './pull-through/cache.ts';
 import type { Buffers } from './registry/send-bytes.ts';
 import type { BlobStore } from './storage/blob-store.ts';
 import type { GarbagePeriods, Leases } from './storage/leases.ts';
@@ -28,6 +29,7 @@ export interface Ecr extends ServiceParts<EcrTables> {
   readonly gatekeeper: Gatekeeper;
   readonly neighbours: EcrNeighbours;
   readonly documents: RegistryDocuments;
+  readonly pullThrough: PullThrough;
   readonly files: BlobStore;
   readonly uploads: Uploads;
   readonly leases: Leases;

@@ -19,6 +19,7 @@ import { createRepository, deleteRepository, describeRepositories } from './oper
 import { putImageScanningConfiguration, putImageTagMutability } from './operations/repository-settings.ts';
 import { listTagsForResource, tagResource, untagResource } from './operations/tags.ts';
 import type { Ecr, EcrNeighbours } from './parts.ts';
+import { openPullThrough } from './pull-through/cache.ts';
 import { registryRoute } from './registry/route.ts';
 import { sendBuffers } from './registry/send-bytes.ts';
 import { registryStorage } from './storage/storage.ts';
@@ -40,6 +41,9 @@ export function ecrService(parts: ServiceParts<EcrTables>, neighbours: EcrNeighb
     gatekeeper: neighbours.iam.gatekeeper,
     neighbours,
     documents: registryDocuments(parts.store),
+    get pullThrough() {
+      return pullThrough;
+    },
     files: storage.files,
     uploads: storage.uploads,
     leases: storage.leases,
@@ -51,6 +55,7 @@ export function ecrService(parts: ServiceParts<EcrTables>, neighbours: EcrNeighb
       verifyDownload: (...given) => signer().verifyDownload(...given),
     },
   };
+  const pullThrough = openPullThrough(ecr);
   return {
     definition: {
       name: 'ecr',

@@ -4,6 +4,13 @@ import { getAccountSetting, putAccountSetting } from './account-settings.ts';
 import { deleteLifecyclePolicy, getLifecyclePolicy, putLifecyclePolicy } from './lifecycle.ts';
 import { getLifecyclePolicyPreview, startLifecyclePolicyPreview } from './lifecycle-preview.ts';
 import {
+  createPullThroughCacheRule,
+  deletePullThroughCacheRule,
+  describePullThroughCacheRules,
+  updatePullThroughCacheRule,
+  validatePullThroughCacheRule,
+} from './pull-through-rules.ts';
+import {
   deregisterPullTimeUpdateExclusion,
   listPullTimeUpdateExclusions,
   registerPullTimeUpdateExclusion,
@@ -18,10 +25,25 @@ import {
   putSigningConfiguration,
 } from './signing.ts';
 import { updateImageStorageClass } from './storage-class.ts';
+import {
+  createRepositoryCreationTemplate,
+  deleteRepositoryCreationTemplate,
+  describeRepositoryCreationTemplates,
+  updateRepositoryCreationTemplate,
+} from './templates.ts';
 
 /** The operations of policies, rules, templates and settings. */
 export function governanceOperations(ecr: Ecr): Readonly<Record<string, AnyOperation>> {
   return {
+    CreatePullThroughCacheRule: createPullThroughCacheRule(ecr),
+    CreateRepositoryCreationTemplate: createRepositoryCreationTemplate(ecr),
+    DeletePullThroughCacheRule: deletePullThroughCacheRule(ecr),
+    DeleteRepositoryCreationTemplate: deleteRepositoryCreationTemplate(ecr),
+    DescribePullThroughCacheRules: describePullThroughCacheRules(ecr),
+    DescribeRepositoryCreationTemplates: describeRepositoryCreationTemplates(ecr),
+    UpdatePullThroughCacheRule: updatePullThroughCacheRule(ecr),
+    UpdateRepositoryCreationTemplate: updateRepositoryCreationTemplate(ecr),
+    ValidatePullThroughCacheRule: validatePullThroughCacheRule(ecr),
     DeleteLifecyclePolicy: deleteLifecyclePolicy(ecr),
     DeleteRegistryPolicy: deleteRegistryPolicy(ecr),
     DeleteRepositoryPolicy: deleteRepositoryPolicy(ecr),

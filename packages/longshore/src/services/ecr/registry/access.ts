@@ -5,6 +5,7 @@ import { secureTransport } from '../../../wire/transport.ts';
 import { repositoryNotFound } from '../faults.ts';
 import type { Ecr } from '../parts.ts';
 import { findRepository, type RepositoryRow, repositoryAccess } from '../repositories.ts';
+import { insertByTemplate, templateFor } from '../templates.ts';
 import { OciError } from './reply.ts';
 
 /**
@@ -37,6 +38,17 @@ function anyone(accountId: string): Caller {
   return { accountId, arn: `arn:aws:iam::${accountId}:root`, userId: accountId, type: 'root' };
 }
 
+/** Throws AccessDeniedException unless policies allow the action on a repository, which need not exist. */
+export async function requirePermission(
+  ecr: Ecr,
+  request: IncomingMessage,
+  caller: Caller,
+  name: string,
+  action: string,
+): Promise<void> {
+  await authorizeAny(ecr, request, caller, name, await findRepository(ecr.store.db, name), [action]);
+}
+
 /** Throws AccessDeniedException unless policies allow one of the actions, then NAME_UNKNOWN where there is no such repository. */
 export async function requireAccess(
   ecr: Ecr,
@@ -47,8 +59,28 @@ export async function requireAccess(
 ): Promise<RepositoryRow> {
   const row = await findRepository(ecr.store.db, name);
   await authorizeAny(ecr, request, caller, name, row, actions);
+  if (!row && request.method === 'POST') {
+    const made = await createOnPush(ecr, request, caller, name);
+    if (made) return made;
+  }
   if (!row) throw repositoryNotFound(ecr.settings.accountId, name);
   return row;
+}
+
+/** A first push makes its repository where a creation template for CREATE_ON_PUSH covers it (user guide, "Create on push"). */
+async function createOnPush(
+  ecr: Ecr,
+  request: IncomingMessage,
+  caller: Caller,
+  name: string,
+): Promise<RepositoryRow | undefined> {
+  const template = await templateFor(ecr.store.db, name, 'CREATE_ON_PUSH');
+  if (!template) return undefined;
+  await authorizeAny(ecr, request, caller, name, undefined, ['ecr:CreateRepository']);
+  return ecr.store.transaction(async (tx) => {
+    if (!(await findRepository(tx.db, name))) await insertByTemplate(ecr, tx, name, template);
+    return findRepository(tx.db, name);
+  });
 }
 
 async function authorizeAny(

@@ -17,6 +17,8 @@ export interface Exchange {
    * Policies are asked first: who may not look, is not told what there is.
    */
   require(...actions: readonly [string, ...string[]]): Promise<RepositoryRow>;
-  /** The same of another repository, answered instead of thrown. */
+  /** Lets the request pass where policies allow the action on the repository, whether it exists or not. */
+  authorize(action: string): Promise<void>;
+  /** The same as `require` of another repository, answered instead of thrown. */
   may(repository: string, action: string): Promise<boolean>;
 }

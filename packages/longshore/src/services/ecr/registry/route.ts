@@ -3,21 +3,22 @@ import { Fault } from '../../../wire/fault.ts';
 import type { HttpRoute } from '../../../wire/service.ts';
 import type { Ecr } from '../parts.ts';
 import { isRepositoryName, isUploadId, parseRegistryPath, type RegistryPath } from '../rules/grammar.ts';
-import { authenticate, requireAccess } from './access.ts';
-import { deleteBlob, getBlob } from './blobs.ts';
+import { authenticate, requireAccess, requirePermission } from './access.ts';
+import { deleteBlob } from './blobs.ts';
 import type { Exchange } from './exchange.ts';
 import { listReferrers, listTags } from './lists.ts';
-import { deleteManifestOrTag, getManifest, pushManifest } from './manifests.ts';
+import { deleteManifestOrTag, pushManifest } from './manifests.ts';
+import { getBlobThrough, getManifestThrough } from './pull-through.ts';
 import { OciError, sendEmpty, sendError, sendJson } from './reply.ts';
 import { cancelUpload, finishUpload, startUpload, uploadChunk, uploadStatus } from './uploads.ts';
 
 type Handler = (exchange: Exchange, path: never) => Promise<void>;
 
 const handlers: Readonly<Record<Exclude<RegistryPath['kind'], 'base'>, Readonly<Record<string, Handler>>>> = {
-  blob: { GET: getBlob, HEAD: getBlob, DELETE: deleteBlob },
+  blob: { GET: getBlobThrough, HEAD: getBlobThrough, DELETE: deleteBlob },
   uploads: { POST: startUpload },
   upload: { GET: uploadStatus, PATCH: uploadChunk, PUT: finishUpload, DELETE: cancelUpload },
-  manifest: { GET: getManifest, HEAD: getManifest, PUT: pushManifest, DELETE: deleteManifestOrTag },
+  manifest: { GET: getManifestThrough, HEAD: getManifestThrough, PUT: pushManifest, DELETE: deleteManifestOrTag },
   tags: { GET: listTags },
   referrers: { GET: listReferrers },
 };
@@ -73,6 +74,9 @@ async function answer(ecr: Ecr, request: IncomingMessage, response: ServerRespon
       repository,
       caller,
       require: (...actions) => require(repository, actions),
+      async authorize(action) {
+        if (caller) await requirePermission(ecr, request, caller, repository, action);
+      },
       async may(name, action) {
         try {
           await require(name, [action]);

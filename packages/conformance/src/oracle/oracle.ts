@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { openLogger, silentLogger } from '../../../longshore/src/base/log.ts';
 import { type OperationModel, readModel, type ServiceModel } from '../../../longshore/src/models/model.ts';
 import { Fault } from '../../../longshore/src/wire/fault.ts';
+import { startTestServer, type TestServer } from '../../../longshore/src/wire/server.testing.ts';
 import type { AnyOperation, ServiceDefinition } from '../../../longshore/src/wire/service.ts';
-import { startTestServer, type TestServer } from '../../../longshore/src/wire/test-support.ts';
 import type { OracleService } from './clients.ts';
 import { type Fill, ValueMaker } from './values.ts';
 

@@ -17,8 +17,8 @@ import { IAMClient, ListUsersCommand } from '@aws-sdk/client-iam';
 import { ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
 import { AssumeRoleWithWebIdentityCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { Fault } from './fault.ts';
+import { startTestServer, type TestServer, testAccount, testGatekeeper } from './server.testing.ts';
 import type { AnyOperation, HttpRoute, RequestContext, ServiceDefinition } from './service.ts';
-import { startTestServer, type TestServer, testAccount, testGatekeeper } from './test-support.ts';
 
 const seen: { input?: unknown; context?: RequestContext } = {};
 const operation = (handle: (input: never, context: RequestContext) => unknown): AnyOperation => ({

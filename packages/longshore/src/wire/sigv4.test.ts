@@ -9,8 +9,6 @@ import { ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { HttpRequest } from '@smithy/types';
 import { systemClock } from '../base/clock.ts';
-import type { AnyOperation, ServiceDefinition, UpgradeRoute } from './service.ts';
-import { readSignature, type SignedRequest, SigningKeys, verifySignature } from './sigv4.ts';
 import {
   startTestServer,
   type TestServer,
@@ -18,7 +16,9 @@ import {
   testCredentials,
   testGatekeeper,
   testRegion,
-} from './test-support.ts';
+} from './server.testing.ts';
+import type { AnyOperation, ServiceDefinition, UpgradeRoute } from './service.ts';
+import { readSignature, type SignedRequest, SigningKeys, verifySignature } from './sigv4.ts';
 
 class Sha256 {
   private readonly hash;

@@ -12,7 +12,7 @@ import {
   DescribeVpcsCommand,
   EC2Client,
 } from '@aws-sdk/client-ec2';
-import { startTestServer } from '../../wire/test-support.ts';
+import { startTestServer } from '../../wire/server.testing.ts';
 import { type Ec2Bench, openEc2 } from './ec2.testing.ts';
 
 const request = { groupIds: [], assignPublicIp: true, description: 'ELB app/web/1', requesterId: 'amazon-elb' };

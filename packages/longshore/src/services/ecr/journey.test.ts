@@ -23,7 +23,7 @@ import { silentLogger } from '../../base/log.ts';
 import { systemRandom } from '../../base/random.ts';
 import type { Settings } from '../../base/settings.ts';
 import { openSqliteStore } from '../../state/sqlite.ts';
-import { startTestServer, testAccount, testRegion } from '../../wire/test-support.ts';
+import { startTestServer, testAccount, testRegion } from '../../wire/server.testing.ts';
 import { iamService } from '../iam/service.ts';
 import { iamMigrations } from '../iam/tables.ts';
 import { ecrService } from './service.ts';

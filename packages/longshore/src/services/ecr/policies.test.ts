@@ -18,7 +18,7 @@ import {
   SetRepositoryPolicyCommand,
 } from '@aws-sdk/client-ecr';
 import { CreateAccessKeyCommand, CreateUserCommand, IAMClient, PutUserPolicyCommand } from '@aws-sdk/client-iam';
-import { openTestAccount, type TestAccount } from '../iam/test-support.ts';
+import { openTestAccount, type TestAccount } from '../iam/iam.testing.ts';
 import { ecrService } from './service.ts';
 import { ecrMigrations } from './tables.ts';
 

@@ -21,7 +21,7 @@ import {
   waitUntilLoadBalancersDeleted,
   waitUntilTargetInService,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { startTestServer } from '../../wire/test-support.ts';
+import { startTestServer } from '../../wire/server.testing.ts';
 import { openElbv2 } from './elbv2.testing.ts';
 
 test('the genuine SDK takes a load balancer through its life', async () => {

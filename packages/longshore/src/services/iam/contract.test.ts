@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { CreateRoleCommand, IAMClient, ListUsersCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
 import type { Caller } from '../../wire/service.ts';
-import { account, openTestAccount, region, type TestAccount } from './test-support.ts';
+import { account, openTestAccount, region, type TestAccount } from './iam.testing.ts';
 
 const trust = (Service: string, Condition?: object) =>
   JSON.stringify({

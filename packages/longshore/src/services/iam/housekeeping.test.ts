@@ -4,10 +4,10 @@ import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/log.ts';
 import { createGatekeeper } from './gatekeeper.ts';
 import { housekeeping } from './housekeeping.ts';
+import { openTestAccount } from './iam.testing.ts';
 import { createIdentities } from './identities.ts';
 import { sessionWriter } from './session-writer.ts';
 import { createState } from './state.ts';
-import { openTestAccount } from './test-support.ts';
 
 test('temporary credentials end, and leave the store', async () => {
   let now = Date.now();

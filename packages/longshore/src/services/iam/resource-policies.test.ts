@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { CreateRoleCommand, CreateUserCommand, IAMClient, PutUserPolicyCommand } from '@aws-sdk/client-iam';
 import type { Caller } from '../../wire/service.ts';
-import { account, openTestAccount, type TestAccount } from './test-support.ts';
+import { account, openTestAccount, type TestAccount } from './iam.testing.ts';
 
 const repository = `arn:aws:ecr:eu-west-1:${account}:repository/app`;
 const action = 'ecr:BatchGetImage';

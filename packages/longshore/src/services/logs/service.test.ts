@@ -22,7 +22,7 @@ import {
 } from '@aws-sdk/client-cloudwatch-logs';
 import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/log.ts';
-import { account, openTestAccount, region, type TestAccount } from '../iam/test-support.ts';
+import { account, openTestAccount, region, type TestAccount } from '../iam/iam.testing.ts';
 import { logsService } from './service.ts';
 import { createState } from './state.ts';
 import { sweeper } from './sweeper.ts';

@@ -19,7 +19,7 @@ import {
   GetSessionTokenCommand,
   STSClient,
 } from '@aws-sdk/client-sts';
-import { account, type Keys, openTestAccount, type TestAccount } from '../iam/test-support.ts';
+import { account, type Keys, openTestAccount, type TestAccount } from '../iam/iam.testing.ts';
 import { stsService } from './service.ts';
 
 const bobArn = `arn:aws:iam::${account}:user/bob`;

@@ -32,7 +32,7 @@ import {
   UpdateAccessKeyCommand,
   UpdateUserCommand,
 } from '@aws-sdk/client-iam';
-import { account, openTestAccount, type TestAccount } from '../test-support.ts';
+import { account, openTestAccount, type TestAccount } from '../iam.testing.ts';
 
 const tasksTrust = JSON.stringify({
   Version: '2012-10-17',

@@ -20,7 +20,7 @@ import {
   SetDefaultPolicyVersionCommand,
   SimulatePrincipalPolicyCommand,
 } from '@aws-sdk/client-iam';
-import { account, openTestAccount, type TestAccount } from '../test-support.ts';
+import { account, openTestAccount, type TestAccount } from '../iam.testing.ts';
 
 const allow = (Action: string) =>
   JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action, Resource: '*' }] });

@@ -1,51 +1,7 @@
+import type { EcrErrorCode } from '../../models/errors.ts';
 import { faults } from '../../wire/fault.ts';
 
-/** Error codes of ECR that we answer with (API reference, "Errors" of each action). */
-export type EcrErrorCode =
-  | 'EmptyUploadException'
-  | 'ExclusionAlreadyExistsException'
-  | 'ExclusionNotFoundException'
-  | 'ImageAlreadyExistsException'
-  | 'ImageDigestDoesNotMatchException'
-  | 'ImageNotFoundException'
-  | 'ImageStorageClassUpdateNotSupportedException'
-  | 'ImageTagAlreadyExistsException'
-  | 'InvalidLayerException'
-  | 'InvalidLayerPartException'
-  | 'InvalidParameterException'
-  | 'InvalidTagParameterException'
-  | 'LayerAlreadyExistsException'
-  | 'LayerPartTooSmallException'
-  | 'LayersNotFoundException'
-  | 'LifecyclePolicyNotFoundException'
-  | 'LifecyclePolicyPreviewInProgressException'
-  | 'LifecyclePolicyPreviewNotFoundException'
-  | 'LimitExceededException'
-  | 'PullThroughCacheRuleAlreadyExistsException'
-  | 'PullThroughCacheRuleNotFoundException'
-  | 'ReferencedImagesNotFoundException'
-  | 'RegistryPolicyNotFoundException'
-  | 'ReplicationBackfillInProgressException'
-  | 'ReplicationBackfillInvalidStatusException'
-  | 'ReplicationBackfillNotFoundException'
-  | 'RepositoryAlreadyExistsException'
-  | 'RepositoryNotEmptyException'
-  | 'RepositoryNotFoundException'
-  | 'RepositoryPolicyNotFoundException'
-  | 'ScanNotFoundException'
-  | 'SecretNotFoundException'
-  | 'ServerException'
-  | 'SigningConfigurationNotFoundException'
-  | 'TemplateAlreadyExistsException'
-  | 'TemplateNotFoundException'
-  | 'TooManyTagsException'
-  | 'UnableToAccessSecretException'
-  | 'UnableToGetUpstreamImageException'
-  | 'UnableToGetUpstreamLayerException'
-  | 'UnsupportedImageTypeException'
-  | 'UnsupportedUpstreamRegistryException'
-  | 'UploadNotFoundException';
-
+/** A fault with one of ECR's codes. */
 export const fault = faults<EcrErrorCode>();
 
 /** `where` as ECR's messages end: the repository and its registry. */

@@ -139,6 +139,8 @@ export function ociSpec(spec: ContainerSpec, places: SpecPlaces): object {
       },
       rlimits: rlimitsOf(spec.ulimits, places.openFilesLimit),
       noNewPrivileges: spec.noNewPrivileges,
+      // Not the shim's, which containerd protects: a machine short of memory would kill everything else before a task.
+      oomScoreAdj: 0,
     },
     root: { path: 'rootfs', readonly: spec.readonlyRootfs },
     hostname: spec.hostname,

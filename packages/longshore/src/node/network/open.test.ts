@@ -74,7 +74,7 @@ const document = (webRules: SecurityRule[]) => ({
   vpcs: [vpc('aaa', [web, client, mute], webRules), vpc('bbb', [other], [tcp(80, everywhere)])],
 });
 
-const attach = (one: InterfaceDocument): Promise<AttachedInterface> => networks.attach(one.interfaceId, 2000);
+const attach = (one: InterfaceDocument): Promise<AttachedInterface> => networks.attach(one.interfaceId, 10_000);
 const path = (one: InterfaceDocument): string => `/run/netns/ls-${instanceId}-${one.interfaceId}`;
 async function serve(one: InterfaceDocument, text: string): Promise<void> {
   const root = join(folder, one.interfaceId);
@@ -83,9 +83,9 @@ async function serve(one: InterfaceDocument, text: string): Promise<void> {
   const args = [`--net=${path(one)}`, 'busybox', 'httpd', '-f', '-p', '80', '-h', root];
   children.push(spawn('nsenter', args, { stdio: 'ignore' }));
 }
-/** What a GET from a namespace (or the host) answers; `refused` where nothing comes back in a second. */
-async function get(from: InterfaceDocument | 'host', address: string): Promise<string> {
-  const fetch = ['-sS', '-m', '1', `http://${address}/`];
+/** What a GET from a namespace (or the host) answers; `refused` where nothing comes back in that many seconds. */
+async function get(from: InterfaceDocument | 'host', address: string, seconds = 5): Promise<string> {
+  const fetch = ['-sS', '-m', String(seconds), `http://${address}/`];
   for (let tries = 0; ; tries += 1) {
     try {
       const { stdout } = await (from === 'host'
@@ -149,14 +149,14 @@ test('two VPCs with the same private address are both reached by their public ad
 
 test('security groups filter: allowed, denied, by group, changed, revoked', async () => {
   assert.equal(await get(client, web.privateAddress), 'one');
-  assert.equal(await get(mute, web.privateAddress), 'refused', 'no egress rule allows it');
+  assert.equal(await get(mute, web.privateAddress, 1), 'refused', 'no egress rule allows it');
   await networks.apply(document([]));
-  assert.equal(await get(client, web.privateAddress), 'refused', 'revoked');
+  assert.equal(await get(client, web.privateAddress, 1), 'refused', 'revoked');
   await networks.apply(document([tcp(80, { groupId: 'sg-client' })]));
   assert.equal(await get(client, web.privateAddress), 'one', 'by group');
-  assert.equal(await get('host', publicAddress(7)), 'refused', 'not a member');
+  assert.equal(await get('host', publicAddress(7), 1), 'refused', 'not a member');
   await networks.apply(document([tcp(81, everywhere)]));
-  assert.equal(await get(client, web.privateAddress), 'refused', 'other port');
+  assert.equal(await get(client, web.privateAddress, 1), 'refused', 'other port');
   await networks.apply(document([tcp(80, { cidr: '172.31.0.11/32' })]));
   assert.equal(await get(client, web.privateAddress), 'one', 'by range');
 });
@@ -175,7 +175,7 @@ test('an address that is not the interface’s own gets nowhere', async () => {
 
 test('an established connection outlives a new process and its first document', async () => {
   const script = `import socket,sys
-s=socket.create_connection(('172.31.0.10',80),2); print('up',flush=True); sys.stdin.readline()
+s=socket.create_connection(('172.31.0.10',80),5); print('up',flush=True); sys.stdin.readline()
 s.sendall(b'GET / HTTP/1.0\\r\\n\\r\\n'); d=b''
 while True:
   x=s.recv(999)
@@ -190,7 +190,8 @@ print(d.decode().split()[-1])`;
   child.stdout.setEncoding('utf8').on('data', (text) => {
     output += text;
   });
-  while (!output) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (!output && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.equal(output, 'up\n');
   await networks.stop();
   networks = openNetworks(settings, log);
   await networks.start();
@@ -200,7 +201,7 @@ print(d.decode().split()[-1])`;
   child.stdin.end('\n');
   await new Promise((resolve) => child.on('close', resolve));
   assert.equal(output, 'up\none\n');
-  assert.equal(await get(client, web.privateAddress), 'refused', 'the first document was applied');
+  assert.equal(await get(client, web.privateAddress, 1), 'refused', 'the first document was applied');
 });
 
 test('attaching and detaching are quick, many at once too, and leave nothing', async (context) => {

@@ -6,9 +6,13 @@ import { dirname } from 'node:path';
  * No fsync: what it guards against is the end of this process; after a power cut no container is left to be taken up.
  */
 export async function writeJson(path: string, value: unknown): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const temporary = `${path}.new`;
-  await writeFile(temporary, JSON.stringify(value), { mode: 0o600 });
+  const write = () => writeFile(temporary, JSON.stringify(value), { mode: 0o600 });
+  await write().catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await write();
+  });
   await rename(temporary, path);
 }
 

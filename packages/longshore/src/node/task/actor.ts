@@ -17,8 +17,8 @@ import { goesOnWithout, neverRan, stopTask } from './transitions.ts';
 const attachTimeoutMs = 30_000;
 /** How long the last output of a container may hold up the task's end. */
 const finishLogsMs = 5_000;
-/** A task that takes longer than this to run is reported PENDING meanwhile. */
-const pendingAfterMs = 400;
+/** A task that takes longer than this to run, e.g. because of its pull, is reported PENDING meanwhile. */
+const pendingAfterMs = 2_000;
 
 /** What tasks need of the rest of the node. */
 export interface ActorParts {

@@ -1,19 +1,29 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import { readJson, remove, writeJson } from '../files.ts';
 import type { TaskState } from './state.ts';
 
+/**
+ * How long after a write of a task the next one waits: a start is half a dozen events. What the last moment before a crash lacks
+ * on disk, the runtime and the server still know.
+ */
+const gatherMs = 100;
+
 /** The tasks' states on disk, a small file each, from which a new process takes up what runs. They hold credentials: mode 0600. */
 export class Checkpoints {
   readonly #folder: string;
+  readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #flushing = new AbortController();
   /** Texts that wait to be written, and tasks whose file is being written. */
   readonly #waiting = new Map<string, TaskState | null>();
   readonly #writing = new Map<string, Promise<void>>();
 
-  constructor(folder: string, log: Logger) {
+  constructor(folder: string, clock: Clock, log: Logger) {
     this.#folder = folder;
+    this.#clock = clock;
     this.#log = log;
   }
 
@@ -24,7 +34,7 @@ export class Checkpoints {
     return states.filter((state) => state !== undefined).map(settled);
   }
 
-  /** Writes the state; while a write is under way, the newest state waits and is written next. */
+  /** Writes the state at once, or where the task was written a moment ago, soon: then the newest that came meanwhile. */
   save(state: TaskState): void {
     this.#put(state.taskId, state);
   }
@@ -33,8 +43,9 @@ export class Checkpoints {
     this.#put(taskId, null);
   }
 
-  /** Resolves when everything that was saved is on disk. */
+  /** Resolves when everything that was saved is on disk. From now on nothing waits. */
   async flush(): Promise<void> {
+    this.#flushing.abort();
     while (this.#writing.size > 0) await Promise.all(this.#writing.values());
   }
 
@@ -56,6 +67,7 @@ export class Checkpoints {
       } catch (error) {
         this.#log.error({ task: taskId, error: String(error) }, 'could not write the state of a task');
       }
+      await this.#clock.sleep(gatherMs, this.#flushing.signal).catch(() => undefined);
     }
     this.#writing.delete(taskId);
   }

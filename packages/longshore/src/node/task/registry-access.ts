@@ -8,11 +8,17 @@ const ecrHost = /^\d{12}\.dkr\.ecr\.[^.]+\./;
 /** Tokens last 12 hours; one is no longer used this long before its end. */
 const earlyMs = 45 * 60_000;
 
+/** Who asks: a role's session, or the node itself. */
+type Holder = SigningCredentials & { readonly roleArn?: string };
+
 interface TokenOutput {
   readonly authorizationData?: readonly { readonly authorizationToken?: string; readonly expiresAt?: number }[];
 }
 
-/** Finds how a registry is reached, and gets ECR's tokens: one for each set of credentials. */
+/**
+ * Finds how a registry is reached, and gets ECR's tokens: one for each role, whose tasks all share it, as in Amazon's agent
+ * (amazon-ecs-agent, ecr-accessor cache by role, registry and endpoint).
+ */
 export class RegistryAccessor {
   readonly #endpoint: URL;
   readonly #aws: AwsClient;
@@ -26,7 +32,7 @@ export class RegistryAccessor {
   }
 
   /** Access for one container, with the credentials of its task's execution role, or the node's own where it has none. */
-  for(container: PayloadContainer, credentials: SigningCredentials): RegistryAccess {
+  for(container: PayloadContainer, credentials: Holder): RegistryAccess {
     const isEcr = container.registryAuthentication?.type === 'ecr';
     return async (host) => {
       if (isEcr || ecrHost.test(host) || this.#isOurs(host)) return await this.#ours(host, credentials);
@@ -42,8 +48,8 @@ export class RegistryAccessor {
     );
   }
 
-  async #ours(host: string, credentials: SigningCredentials): Promise<RegistryEndpoint> {
-    const key = `${credentials.accessKeyId}/${credentials.sessionToken ?? ''}`;
+  async #ours(host: string, credentials: Holder): Promise<RegistryEndpoint> {
+    const key = credentials.roleArn ?? credentials.accessKeyId;
     let entry = this.#tokens.get(key);
     if (!entry || entry.until <= this.#clock.now()) {
       for (const [old, { until }] of this.#tokens) if (until <= this.#clock.now()) this.#tokens.delete(old);

@@ -53,7 +53,7 @@ export class Tasks {
   constructor(parts: TasksParts) {
     this.#parts = parts;
     this.#admission = new Admission(parts.capacity, parts.machineCapacity);
-    this.#checkpoints = new Checkpoints(join(parts.stateDir, 'tasks'), parts.log);
+    this.#checkpoints = new Checkpoints(join(parts.stateDir, 'tasks'), parts.clock, parts.log);
     this.#registries = new RegistryAccessor(parts.endpoint, parts.aws, parts.clock);
   }
 
@@ -185,7 +185,7 @@ export class Tasks {
     if (this.#over.size > rememberedOver && oldest) this.#over.delete(oldest);
   }
 
-  #credentialsFor(task: TaskState, container: ContainerState): SigningCredentials {
+  #credentialsFor(task: TaskState, container: ContainerState): SigningCredentials & { readonly roleArn?: string } {
     const ecr = definitionOf(task, container).registryAuthentication?.ecrAuthData;
     return (ecr?.useExecutionRole !== false && task.payload.executionRoleCredentials) || this.#parts.credentials;
   }

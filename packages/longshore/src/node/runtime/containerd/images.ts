@@ -8,12 +8,20 @@ import { Images } from './gen/images_pb.ts';
 import { Leases } from './gen/leases_pb.ts';
 import { Snapshots } from './gen/snapshots_pb.ts';
 import { type Grpc, isAlreadyThere, isNotFound, tolerate } from './grpc.ts';
+import { slots } from './slots.ts';
 import { ContentStore, digestOf } from './store.ts';
 
 export const snapshotter = 'overlayfs';
 /** Label of an image in containerd: the digest that the user's reference resolved to (an index's, for several platforms). */
 const resolvedLabel = 'longshore.io/resolved-digest';
 const applyTimeoutMs = 30 * 60_000;
+const resolveTimeoutMs = 2 * 60_000;
+
+/** A question to a registry, and the one that comes after it. */
+interface Question {
+  readonly answer: Promise<string>;
+  next?: Promise<string>;
+}
 
 interface ManifestDocument {
   readonly mediaType?: string;
@@ -49,6 +57,8 @@ export class ImageStore {
   /** Work under way, so that what several tasks need is fetched once: images by digest, snapshots by chain id. */
   readonly #pulls = new Map<string, Promise<PulledImage>>();
   readonly #chains = new Map<string, Promise<void>>();
+  /** What registries are being asked, by who asks for what. */
+  readonly #questions = new Map<string, Question>();
 
   constructor(grpc: Grpc, http: HttpClient, random: Random, architecture: string) {
     this.#grpc = grpc;
@@ -82,7 +92,8 @@ export class ImageStore {
     const reference = parseReferenceForPull(request.reference);
     const endpoint = await request.access(reference.host);
     const registry = new Registry(this.#http, endpoint, reference);
-    const digest = await registry.resolve(request.signal);
+    const asker = `${endpoint.url} ${endpoint.authorization ?? ''} ${reference.canonical}`;
+    const digest = await untilAborted(this.#resolve(registry, asker), request.signal);
     const present = this.#present.get(digest);
     if (present) return present;
     let pull = this.#pulls.get(digest);
@@ -98,6 +109,28 @@ export class ImageStore {
       pull.finally(() => this.#pulls.delete(digest)).catch(() => undefined);
     }
     return await untilAborted(pull, request.signal);
+  }
+
+  /**
+   * What a tag stands for now. Those who ask while a question is under way share the next one: its answer knows of everything
+   * that was pushed before they asked.
+   */
+  #resolve(registry: Registry, asker: string): Promise<string> {
+    const question = this.#questions.get(asker);
+    if (!question) return this.#ask(registry, asker);
+    const ask = () => this.#ask(registry, asker);
+    question.next ??= question.answer.then(ask, ask);
+    return question.next;
+  }
+
+  #ask(registry: Registry, asker: string): Promise<string> {
+    const question: Question = { answer: registry.resolve(AbortSignal.timeout(resolveTimeoutMs)) };
+    this.#questions.set(asker, question);
+    const answered = () => {
+      if (!question.next) this.#questions.delete(asker);
+    };
+    question.answer.then(answered, answered);
+    return question.answer;
   }
 
   async #fetch(registry: Registry, repository: string, digest: string, signal: AbortSignal): Promise<PulledImage> {
@@ -282,23 +315,6 @@ function parseReferenceForPull(text: string) {
   } catch (error) {
     throw new PullError(`failed to parse image reference ${text}: ${(error as Error).message}`);
   }
-}
-
-/** Runs at most `count` of the given works at once. */
-function slots(count: number): <T>(work: () => Promise<T>) => Promise<T> {
-  let free = count;
-  const waiting: (() => void)[] = [];
-  return async (work) => {
-    if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve));
-    else free--;
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else free++;
-    }
-  };
 }
 
 function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

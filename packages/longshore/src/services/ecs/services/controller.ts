@@ -15,6 +15,9 @@ import { countFailures } from './failures.ts';
 import { type Scene, sceneOf } from './scene.ts';
 import { serviceLaunch } from './service-launch.ts';
 
+/** Between two looks at a service: tasks that change one by one, as when many start, are looked at together. */
+const betweenLooksMs = 100;
+
 /**
  * The service scheduler: looks at a service whenever something of it changes, asks `deployments/decide.ts`, and does it.
  * One look at a time for each service.
@@ -28,17 +31,23 @@ export function serviceController(
   const { store, clock } = parts;
   const log = parts.log.child({ part: 'services' });
   const looks = new Map<string, { again: boolean; done: Promise<void> }>();
+  /** Services that were looked at a moment ago, and whether they are to be looked at again. */
+  const resting = new Map<string, boolean>();
   const wakes = new Map<string, () => void>();
   const healthySince = new Map<string, true>();
   const watches: Watch[] = [];
   let stopped = false;
 
-  /** Looks at the service, after the look that is under way. */
+  /** Looks at the service: after the look that is under way, or a little after the last one. */
   function look(arn: string): Promise<void> {
     const running = looks.get(arn);
     if (running) {
       running.again = true;
       return running.done;
+    }
+    if (resting.has(arn)) {
+      resting.set(arn, true);
+      return Promise.resolve();
     }
     const entry = { again: true, done: Promise.resolve() };
     looks.set(arn, entry);
@@ -51,8 +60,18 @@ export function serviceController(
         });
       }
       looks.delete(arn);
+      rest(arn);
     })();
     return entry.done;
+  }
+
+  function rest(arn: string): void {
+    resting.set(arn, false);
+    clock.after(betweenLooksMs, () => {
+      const again = resting.get(arn);
+      resting.delete(arn);
+      if (again && !stopped) void look(arn);
+    });
   }
 
   function wake(arn: string, at: number): void {

@@ -3,7 +3,7 @@ import { silentLogger } from '../../base/log.ts';
 import { systemRandom } from '../../base/random.ts';
 import { openSqliteStore } from '../../state/sqlite.ts';
 import type { Store } from '../../state/store.ts';
-import type { AnyOperation, RequestContext } from '../../wire/service.ts';
+import { operationCaller } from '../caller.testing.ts';
 import type { Service } from '../contract.ts';
 import type { Ec2Contract } from './contract.ts';
 import type { Ec2Parts } from './operation.ts';
@@ -44,25 +44,5 @@ export async function openEc2(clock: Clock = systemClock, publicPool = '100.64.0
   };
   const service = ec2Service(parts);
   await service.prepare?.();
-  return { service, store, parts, call: caller(service.definition.operations, parts) };
-}
-
-/** Calls operations as the account's root. */
-export function caller(operations: Readonly<Record<string, AnyOperation>>, parts: Pick<Ec2Parts, 'settings'>) {
-  const { accountId, region } = parts.settings;
-  const context: RequestContext = {
-    requestId: 'test',
-    caller: { accountId, arn: `arn:aws:iam::${accountId}:root`, userId: accountId, type: 'root' },
-    region,
-    accountId,
-    sourceIp: '127.0.0.1',
-    endpoint: 'http://127.0.0.1:4566',
-    authorize: async () => {},
-  };
-  return async (name: string, input: object = {}) => {
-    const operation = operations[name];
-    if (!operation) throw new Error(`no operation ${name}`);
-    await operation.access(input, context);
-    return operation.handle(input, context);
-  };
+  return { service, store, parts, call: operationCaller(service.definition.operations, parts.settings) };
 }

@@ -4,7 +4,8 @@ import { silentLogger } from '../../base/log.ts';
 import { systemRandom } from '../../base/random.ts';
 import { openSqliteStore } from '../../state/sqlite.ts';
 import type { Store } from '../../state/store.ts';
-import type { RequestContext, ServiceDefinition } from '../../wire/service.ts';
+import type { ServiceDefinition } from '../../wire/service.ts';
+import { operationCaller } from '../caller.testing.ts';
 import type { Service } from '../contract.ts';
 import type { Ec2Contract } from '../ec2/contract.ts';
 // biome-ignore lint/style/noRestrictedImports: tests run on the real EC2.
@@ -72,25 +73,7 @@ export async function openElbv2(clock: Clock = systemClock): Promise<Elbv2Bench>
     store,
     vpcId: vpc.vpcId,
     subnetIds: subnets.map(({ subnetId }) => subnetId),
-    call: caller(service),
-    callEc2: caller(ec2),
-  };
-}
-
-function caller({ definition }: Service<unknown>) {
-  const context: RequestContext = {
-    requestId: 'test',
-    caller: { accountId, arn: `arn:aws:iam::${accountId}:root`, userId: accountId, type: 'root' },
-    region,
-    accountId,
-    sourceIp: '127.0.0.1',
-    endpoint: 'http://127.0.0.1:4566',
-    authorize: async () => {},
-  };
-  return async (name: string, input: object = {}) => {
-    const operation = definition.operations[name];
-    if (!operation) throw new Error(`no operation ${name}`);
-    await operation.access(input, context);
-    return operation.handle(input, context);
+    call: operationCaller(service.definition.operations, { accountId, region }),
+    callEc2: operationCaller(ec2.definition.operations, { accountId, region }),
   };
 }

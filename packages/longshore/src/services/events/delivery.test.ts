@@ -11,8 +11,9 @@ import {
   type Target,
 } from '@aws-sdk/client-eventbridge';
 import { CreateRoleCommand, IAMClient } from '@aws-sdk/client-iam';
+import { eventually } from '../../base/eventually.testing.ts';
 import { Fault } from '../../wire/fault.ts';
-import { account, type EventsBench, eventually, openEvents, region } from './events.testing.ts';
+import { account, type EventsBench, openEvents, region } from './events.testing.ts';
 import { pauseAfter } from './targets/attempt.ts';
 
 interface Call {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CreateLogGroupCommand, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { DisableRuleCommand, EnableRuleCommand, PutRuleCommand, PutTargetsCommand } from '@aws-sdk/client-eventbridge';
-import { account, drivenClock, type EventsBench, eventually, openEvents, region } from './events.testing.ts';
+import { eventually } from '../../base/eventually.testing.ts';
+import { account, drivenClock, type EventsBench, openEvents, region } from './events.testing.ts';
 
 const start = Date.parse('2026-11-23T12:00:30Z');
 const minute = 60_000;

@@ -9,6 +9,7 @@ import {
 } from '@aws-sdk/client-ecs';
 import { CreateRoleCommand } from '@aws-sdk/client-iam';
 import { WebSocket } from 'ws';
+import { eventually } from '../../../base/eventually.testing.ts';
 import { sign } from '../../../node/session/sigv4.ts';
 import type { DocumentMessage } from '../../../protocol/documents.ts';
 import type {
@@ -17,7 +18,7 @@ import type {
   TaskManifestMessage,
   TaskStopVerificationAck,
 } from '../../../protocol/payload.ts';
-import { type EcsBench, eventually, openEcs, region } from '../ecs.testing.ts';
+import { type EcsBench, openEcs, region } from '../ecs.testing.ts';
 import { joinAgent, TestAgent } from './agent.testing.ts';
 
 let bench: EcsBench;

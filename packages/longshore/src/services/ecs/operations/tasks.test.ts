@@ -15,9 +15,10 @@ import {
   CreateUserCommand,
   PutUserPolicyCommand,
 } from '@aws-sdk/client-iam';
+import { eventually } from '../../../base/eventually.testing.ts';
 import type { PayloadMessage } from '../../../protocol/payload.ts';
 import { joinAgent, obedient, type TestAgent } from '../agents/agent.testing.ts';
-import { accountId, type EcsBench, eventually, openEcs, region } from '../ecs.testing.ts';
+import { accountId, type EcsBench, openEcs, region } from '../ecs.testing.ts';
 
 let bench: EcsBench;
 let agent: TestAgent;

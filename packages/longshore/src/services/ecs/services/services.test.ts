@@ -18,8 +18,9 @@ import {
   CreateTargetGroupCommand,
   DescribeTargetHealthCommand,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { eventually } from '../../../base/eventually.testing.ts';
 import { joinAgent, obedient, type TestAgent } from '../agents/agent.testing.ts';
-import { type EcsBench, eventually, openEcs } from '../ecs.testing.ts';
+import { type EcsBench, openEcs } from '../ecs.testing.ts';
 
 let bench: EcsBench;
 let agent: TestAgent;

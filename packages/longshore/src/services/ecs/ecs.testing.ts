@@ -24,6 +24,7 @@ import { iamService } from '../iam/service.ts';
 import { iamMigrations } from '../iam/tables.ts';
 // biome-ignore-end lint/style/noRestrictedImports: as above
 import type { EcsContract } from './contract.ts';
+import type { EcsOthers } from './parts.ts';
 import { ecsService } from './service.ts';
 import { ecsMigrations } from './tables.ts';
 
@@ -50,7 +51,7 @@ export interface EcsBench {
   close(): Promise<void>;
 }
 
-export async function openEcs(): Promise<EcsBench> {
+export async function openEcs(options: Pick<EcsOthers, 'events'> = {}): Promise<EcsBench> {
   const store = await openSqliteStore({
     path: ':memory:',
     migrations: { ...iamMigrations, ...ec2Migrations, ...elbv2Migrations, ...ecsMigrations },
@@ -71,7 +72,7 @@ export async function openEcs(): Promise<EcsBench> {
   const iam = iamService(parts);
   const ec2 = ec2Service(parts);
   const elbv2 = elbv2Service(parts, { ec2: ec2.contract, iam: iam.contract });
-  const ecs = ecsService(parts, { ec2: ec2.contract, elbv2: elbv2.contract, iam: iam.contract });
+  const ecs = ecsService(parts, { ec2: ec2.contract, elbv2: elbv2.contract, iam: iam.contract, ...options });
   const services = [iam, ec2, elbv2, ecs];
   for (const service of services) await service.prepare?.();
   const controllers = services.flatMap((service) => service.controllers);

@@ -16,4 +16,6 @@ export interface Settings {
   readonly runtime: 'containerd' | 'simulated';
   /** IPv4 range for public addresses, e.g. `100.64.0.0/16`; each Longshore on a machine has its own. */
   readonly publicPool: string;
+  /** The program and arguments of an external image scanner; ours scans where absent. */
+  readonly scanner?: readonly string[];
 }

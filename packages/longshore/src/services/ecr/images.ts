@@ -6,6 +6,7 @@ import { fault, inRepository, invalidParameter } from './faults.ts';
 import { isImmutable, type Place, type RepositoryRow, requireRepository } from './repositories.ts';
 import { type Digest, parseDigest } from './rules/grammar.ts';
 import { largestManifest, ManifestFlaw, type ParsedManifest, parseManifest } from './rules/manifest.ts';
+import { forgetScan, isNoSbom, requestScanOnPush } from './scanning/scans.ts';
 import type { EcrTables } from './tables.ts';
 
 export type ManifestRow = Selectable<EcrTables['ecr_manifest']>;
@@ -73,6 +74,7 @@ export async function putManifest(tx: Tx<EcrTables>, place: Place, push: Manifes
     await checkImageQuota(tx.db, repository);
     const childSize = await checkReferences(tx.db, place, repository, parsed, push.sparse);
     await insertManifest(tx, repository, digest, text, parsed, content.length, childSize, now);
+    await requestScanOnPush(tx, owner, digest, parsed, now);
   }
   if (tag !== undefined)
     await tx.db
@@ -235,6 +237,7 @@ async function insertManifest(
 
 /** Deletes an image with its tags. The blobs stay: others may hold them, and clean-up is its own matter. */
 export async function deleteManifest(tx: Tx<EcrTables>, repository: string, digest: string): Promise<void> {
+  for (const sbom of await forgetScan(tx, repository, digest)) await deleteManifest(tx, repository, sbom);
   for (const table of ['ecr_manifest', 'ecr_manifest_ref', 'ecr_tag', 'ecr_referrer'] as const)
     await tx.db.deleteFrom(table).where('repository', '=', repository).where('digest', '=', digest).execute();
   tx.changed('ecr.image', `${repository}@${digest}`);
@@ -336,6 +339,7 @@ export async function listManifestFacts(
     .select(facts)
     .where('repository', '=', repository)
     .where('digest', '>', page.after)
+    .where(isNoSbom)
     .$if(page.status !== undefined, (query) => query.where('image_status', '=', page.status as 'ACTIVE'))
     .$if(page.tagged !== undefined, (query) =>
       query.where(({ exists, not, selectFrom }) => {

@@ -22,6 +22,7 @@ import type { Ecr, EcrNeighbours } from './parts.ts';
 import { openPullThrough } from './pull-through/cache.ts';
 import { registryRoute } from './registry/route.ts';
 import { sendBuffers } from './registry/send-bytes.ts';
+import { imageScanning } from './scanning/scanning.ts';
 import { registryStorage } from './storage/storage.ts';
 import type { EcrTables } from './tables.ts';
 import { openSigner, type Signer } from './token.ts';
@@ -56,6 +57,7 @@ export function ecrService(parts: ServiceParts<EcrTables>, neighbours: EcrNeighb
     },
   };
   const pullThrough = openPullThrough(ecr);
+  const scanning = imageScanning(ecr, parts.settings.scanner ? { external: parts.settings.scanner } : {});
   return {
     definition: {
       name: 'ecr',
@@ -81,15 +83,16 @@ export function ecrService(parts: ServiceParts<EcrTables>, neighbours: EcrNeighb
         UntagResource: untagResource(ecr),
         UploadLayerPart: uploadLayerPart(ecr),
         ...governanceOperations(ecr),
+        ...scanning.operations,
       }),
-      routes: [registryRoute(ecr)],
+      routes: [registryRoute(ecr), ...scanning.routes],
     },
     async prepare() {
       await storage.prepare();
       opened = await openSigner(parts.store);
       await ecr.documents.load();
     },
-    controllers: [...storage.controllers, ...governanceControllers(ecr)],
+    controllers: [...storage.controllers, ...governanceControllers(ecr), ...scanning.controllers],
     contract: {
       imageDigest: (repositoryName, reference) => resolveReference(parts.store.db, repositoryName, reference),
     },

@@ -11,6 +11,9 @@ import { fault, imageNotFound } from '../faults.ts';
 import { findManifestFacts, listManifestFacts, type ManifestFacts, tagsOf } from '../images.ts';
 import type { Ecr } from '../parts.ts';
 import { requireRepository } from '../repositories.ts';
+import { readConfiguration, scanningDocument } from '../scanning/configuration.ts';
+import { isNoSbom, scansOf } from '../scanning/scans.ts';
+import { scanDetails } from '../scanning/shapes.ts';
 import { onRepository } from './access.ts';
 import { locate } from './identifiers.ts';
 import { cutPage, readPage } from './pages.ts';
@@ -45,6 +48,7 @@ export function listImages(ecr: Ecr): Operation<ListImagesRequest, ListImagesRes
         )
         .select(['ecr_manifest.digest', 'ecr_tag.tag'])
         .where('ecr_manifest.repository', '=', name)
+        .where(isNoSbom)
         .where(({ or, and, eb }) =>
           or([
             eb('ecr_manifest.digest', '>', digest),
@@ -76,13 +80,13 @@ export function describeImages(ecr: Ecr): Operation<DescribeImagesRequest, Descr
   const { settings, store } = ecr;
 
   async function details(repository: string, images: readonly ManifestFacts[]): Promise<ImageDetail[]> {
-    const tags = await tagsOf(
-      store.db,
-      repository,
-      images.map((image) => image.digest),
-    );
+    const digests = images.map((image) => image.digest);
+    const tags = await tagsOf(store.db, repository, digests);
+    const scans = await scansOf(store.db, repository, digests);
+    const { scanType } = readConfiguration(ecr.documents.text(scanningDocument));
     return images.map((image): ImageDetail => {
       const imageTags = tags.get(image.digest) ?? [];
+      const scan = scans.get(image.digest);
       return {
         registryId: settings.accountId,
         repositoryName: repository,
@@ -91,6 +95,7 @@ export function describeImages(ecr: Ecr): Operation<DescribeImagesRequest, Descr
         imageSizeInBytes: image.image_size,
         imagePushedAt: new Date(image.pushed_at),
         imageManifestMediaType: image.media_type,
+        ...(scan ? scanDetails(scan, scanType) : {}),
         ...(image.artifact_type === null ? {} : { artifactMediaType: image.artifact_type }),
         ...(image.pulled_at === null ? {} : { lastRecordedPullTime: new Date(image.pulled_at) }),
         ...(image.subject === null ? {} : { subjectManifestDigest: image.subject }),

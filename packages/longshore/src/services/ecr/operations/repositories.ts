@@ -152,6 +152,9 @@ export function deleteRepository(ecr: Ecr): Operation<DeleteRepositoryRequest, D
           'ecr_upstream_tag',
           'ecr_upstream_manifest',
           'ecr_replication',
+          'ecr_image_scan',
+          'ecr_image_finding',
+          'ecr_image_sbom',
         ] as const)
           await tx.db.deleteFrom(table).where('repository', '=', name).execute();
         await tx.db.deleteFrom('ecr_repository').where('name', '=', name).execute();

@@ -5,12 +5,12 @@ import type {
   ListTasksResponse,
   RegisterTaskDefinitionResponse,
   Service,
-  Task,
 } from '@aws-sdk/client-ecs';
 import { AwsError, listOf } from '../aws-client.ts';
 import { CommandError } from '../output.ts';
 import type { Balancer, Network } from './foundation.ts';
 import type { Deployment } from './plan.ts';
+import { reasonOfStop, type Target, whyUnsteady } from './reasons.ts';
 
 const pollMs = 500;
 /** So many tasks that fail to start say that the next one will too. */
@@ -113,13 +113,17 @@ export async function waitSteady(
   const { client, request, tell } = deployment;
   const until = Date.now() + request.timeoutMs;
   let service: Service | undefined;
+  let targets: readonly Target[] = [];
   for (let round = 0; Date.now() < until; round++, await sleep(pollMs)) {
     service = await describe(deployment);
     const { desiredCount = 0, runningCount = 0, deployments = [] } = service ?? {};
-    const { TargetHealthDescriptions } = await client.call<{
-      TargetHealthDescriptions: readonly { readonly TargetHealth: { readonly State: string } }[];
-    }>('elbv2', 'DescribeTargetHealth', { TargetGroupArn: balancer.targetGroupArn });
-    const healthy = listOf(TargetHealthDescriptions).filter((each) => each.TargetHealth.State === 'healthy').length;
+    const { TargetHealthDescriptions } = await client.call<{ TargetHealthDescriptions: readonly Target[] }>(
+      'elbv2',
+      'DescribeTargetHealth',
+      { TargetGroupArn: balancer.targetGroupArn },
+    );
+    targets = listOf(TargetHealthDescriptions);
+    const healthy = targets.filter((each) => each.TargetHealth.State === 'healthy').length;
     tell(
       `${runningCount} of ${desiredCount} tasks running, ${healthy} healthy${deployments.length > 1 ? ', the earlier revision still leaves' : ''}`,
     );
@@ -128,13 +132,10 @@ export async function waitSteady(
     if (steady && healthy >= desiredCount) return;
     if (round % 4 === 3) await giveUpOnFailures(deployment, taskDefinition, since);
   }
-  const lastEvent = service?.events?.[0]?.message;
-  throw new CommandError(
-    `The service was not steady after ${request.timeoutMs / 1000} s.${lastEvent ? ` Its last event: ${lastEvent}` : ''}`,
-    {
-      hint: 'It goes on trying: look with `longshore status`, wait longer with --timeout SECONDS.',
-    },
-  );
+  const why = whyUnsteady(service, targets);
+  throw new CommandError(`The service was not steady after ${request.timeoutMs / 1000} s.${why ? `\n  ${why}` : ''}`, {
+    hint: 'It goes on trying: look with `longshore status`, wait longer with --timeout SECONDS.',
+  });
 }
 
 async function giveUpOnFailures({ client, request }: Deployment, taskDefinition: string, since: number): Promise<void> {
@@ -161,13 +162,4 @@ async function giveUpOnFailures({ client, request }: Deployment, taskDefinition:
   throw new CommandError(`The tasks do not stay up:\n${reasons.map((reason) => `  ${reason}`).join('\n')}`, {
     hint: `What they said: aws --endpoint-url $AWS_ENDPOINT_URL logs tail /ecs/${name}`,
   });
-}
-
-function reasonOfStop(task: Task): string {
-  const containers = (task.containers ?? [])
-    .filter((container) => container.reason || container.exitCode)
-    .map((container) =>
-      `${container.name}: ${container.reason ?? ''}${container.exitCode === undefined ? '' : ` exit code ${container.exitCode}`}`.trim(),
-    );
-  return [task.stoppedReason ?? 'stopped', ...containers].join('; ');
 }

@@ -178,11 +178,11 @@ function node24() {
     join(root, 'node_modules/.bin/node'),
     join(root, `node_modules/node-linux-${process.arch}/bin/node`),
   ];
-  if (Number(process.versions.node.split('.')[0]) >= 24) return `${process.execPath} (${process.version})`;
+  if (Number(process.versions.node.split('.')[0]) >= 24) return { path: process.execPath, version: process.version };
   for (const path of candidates) {
     if (!existsSync(path)) continue;
     const version = spawnSync(path, ['--version'], { encoding: 'utf8', timeout: 20_000 }).stdout?.trim();
-    if (Number(version?.slice(1).split('.')[0]) >= 24) return `${path} (${version})`;
+    if (Number(version?.slice(1).split('.')[0]) >= 24) return { path, version };
   }
   return undefined;
 }
@@ -256,5 +256,14 @@ if (!node) {
     `Node 24 is needed; this is ${process.version}, and the npm registry has none for ${process.platform}-${process.arch}.\n  Put Node 24 first in PATH (https://nodejs.org), then run this again.`,
   );
 }
+if (changed || !existsSync(join(root, 'node_modules/.cache/longshore'))) {
+  // A first start without it is only slower and bigger.
+  spawnSync(node.path, ['--max-semi-space-size=2', join(root, 'scripts/compile.mjs')], {
+    stdio: 'ignore',
+    timeout: 60_000,
+  });
+}
 if (!quiet || changed)
-  say(`✓ This machine is ready for Longshore: Node 24 is ${node} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
+  say(
+    `✓ This machine is ready for Longshore: Node 24 is ${node.path}, ${node.version} (${((Date.now() - began) / 1000).toFixed(1)} s)`,
+  );

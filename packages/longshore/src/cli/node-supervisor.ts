@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { getCompileCacheDir } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '../base/log.ts';
 import type { NodeSettings } from '../node/settings.ts';
@@ -62,12 +62,13 @@ export function superviseNode(options: {
   const start = () => {
     const startedAt = Date.now();
     // With what bin/longshore.mjs switched on: types need not be stripped, nor code compiled, anew at every start.
+    // Node answers the folder of its own version inside the one that it was given.
     const cache = getCompileCacheDir();
     child = spawn(process.execPath, [...new Set([...process.execArgv, ...flags]), script, dataDir], {
       // A session of its own: the terminal's Ctrl-C reaches `up` alone, which ends the node in good order.
       detached: true,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      env: { ...process.env, ...(cache ? { NODE_COMPILE_CACHE: cache } : {}) },
+      env: { ...process.env, ...(cache ? { NODE_COMPILE_CACHE: dirname(cache) } : {}) },
     });
     if (child.pid) writeRecord(nodePidFile(dataDir), child.pid);
     child.on('message', (message: FromNode) => {

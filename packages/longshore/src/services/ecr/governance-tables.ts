@@ -53,16 +53,6 @@ export interface EcrGovernanceTables {
     attempts: number;
     /** When it is tried next. */
     due_at: number;
-    /** The backfill that it is part of; empty for a push. */
-    backfill: string;
-  };
-  ecr_backfill: {
-    id: string;
-    region: string;
-    registry_id: string;
-    status: 'PREPARING' | 'IN_PROGRESS' | 'COMPLETE' | 'STOPPED' | 'FAILED';
-    started_at: number;
-    ended_at: number | null;
   };
   ecr_pull_time_exclusion: { principal_arn: string; created_at: number };
 }
@@ -142,19 +132,9 @@ const governance: Migration = {
       .addColumn('failure_code', 'text')
       .addColumn('attempts', 'integer', (column) => column.notNull())
       .addColumn('due_at', 'bigint', (column) => column.notNull())
-      .addColumn('backfill', 'text', (column) => column.notNull())
       .addPrimaryKeyConstraint('ecr_replication_key', ['repository', 'digest', 'tag', 'region', 'registry_id'])
       .execute();
     await schema.createIndex('ecr_replication_due').on('ecr_replication').columns(['status', 'due_at']).execute();
-    await schema
-      .createTable('ecr_backfill')
-      .addColumn('id', 'text', (column) => column.primaryKey())
-      .addColumn('region', 'text', (column) => column.notNull())
-      .addColumn('registry_id', 'text', (column) => column.notNull())
-      .addColumn('status', 'text', (column) => column.notNull())
-      .addColumn('started_at', 'bigint', (column) => column.notNull())
-      .addColumn('ended_at', 'bigint')
-      .execute();
     await schema
       .createTable('ecr_pull_time_exclusion')
       .addColumn('principal_arn', 'text', (column) => column.primaryKey())

@@ -17,6 +17,7 @@ import {
 } from './pull-time-exclusions.ts';
 import { listImageReferrers } from './referrers.ts';
 import { deleteRegistryPolicy, getRegistryPolicy, putRegistryPolicy } from './registry-policy.ts';
+import { describeImageReplicationStatus, describeRegistry, putReplicationConfiguration } from './replication.ts';
 import { deleteRepositoryPolicy, getRepositoryPolicy, setRepositoryPolicy } from './repository-policy.ts';
 import {
   deleteSigningConfiguration,
@@ -35,6 +36,9 @@ import {
 /** The operations of policies, rules, templates and settings. */
 export function governanceOperations(ecr: Ecr): Readonly<Record<string, AnyOperation>> {
   return {
+    DescribeImageReplicationStatus: describeImageReplicationStatus(ecr),
+    DescribeRegistry: describeRegistry(ecr),
+    PutReplicationConfiguration: putReplicationConfiguration(ecr),
     CreatePullThroughCacheRule: createPullThroughCacheRule(ecr),
     CreateRepositoryCreationTemplate: createRepositoryCreationTemplate(ecr),
     DeletePullThroughCacheRule: deletePullThroughCacheRule(ecr),

@@ -46,9 +46,8 @@ export async function enqueueTo(
   repository: string,
   digest: string,
   tag: string | undefined,
-  backfill = '',
 ): Promise<void> {
-  const fresh = { status: 'IN_PROGRESS', failure_code: null, attempts: 0, due_at: clock.now(), backfill } as const;
+  const fresh = { status: 'IN_PROGRESS', failure_code: null, attempts: 0, due_at: clock.now() } as const;
   await tx.db
     .insertInto('ecr_replication')
     .values({ repository, digest, tag: tag ?? '', region, registry_id: registryId, ...fresh })

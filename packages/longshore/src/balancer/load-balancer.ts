@@ -37,6 +37,7 @@ export interface LoadBalancerParts {
   onChange(): void;
 }
 
+/** Makes nothing until `apply`; takes up a HAProxy that runs. */
 export function openLoadBalancer(first: LoadBalancerDocument, parts: LoadBalancerParts): LoadBalancer {
   const { networks, clock, folder } = parts;
   const log = parts.log.child({ loadBalancer: first.name });

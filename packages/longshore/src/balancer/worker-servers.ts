@@ -18,6 +18,7 @@ export interface WorkerServers {
   follow(group: TargetGroupDocument, wanted: readonly Server[], kept: ReadonlySet<string>): Promise<boolean>;
 }
 
+/** Asks nothing until it must. */
 export function workerServers(haproxy: HaproxyProcess): WorkerServers {
   /** Whether each gets requests, by back end and name. */
   let known: Map<string, Map<string, boolean>> | undefined;

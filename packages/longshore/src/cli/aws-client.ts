@@ -41,6 +41,7 @@ export interface AwsClient {
   call<Output>(service: AwsService, operation: string, input?: Input): Promise<Output>;
 }
 
+/** `timeoutMs`: for one call. */
 export function awsClient(connection: Connection, timeoutMs = 30_000): AwsClient {
   const { endpoint, region } = connection;
   const host = new URL(endpoint).host;

@@ -8,6 +8,7 @@ export function dataDirOption(): Option {
     .default(defaultDataDir);
 }
 
+/** `--json`. */
 export function jsonOption(): Option {
   return new Option('--json', 'print data for programs instead of words');
 }

@@ -28,6 +28,7 @@ export function readSettings(dataDir: string): Settings | undefined {
   return stored && { ...stored, dataDir };
 }
 
+/** What the next start takes up. */
 export function writeSettings(settings: Settings): void {
   const { dataDir, ...stored } = settings;
   writeJson(join(dataDir, 'settings.json'), stored, 0o644);
@@ -45,6 +46,7 @@ export function makeDataDir(dataDir: string): void {
   }
 }
 
+/** For its owner alone: it holds the root credentials. */
 export function writeConnection(dataDir: string, connection: Connection): void {
   writeJson(join(dataDir, 'credentials.json'), connection, 0o600);
 }

@@ -14,12 +14,14 @@ const folder = '/run/longshore';
 
 export const instanceFile = (instanceId: string) => join(folder, `${instanceId}.json`);
 
+/** Notes that this Longshore is on the machine, until `forgetInstance`. */
 export function announceInstance({ instanceId, dataDir, port, publicPool }: Settings): void {
   mkdirSync(folder, { recursive: true });
   const instance: Instance = { instanceId, dataDir, port, publicPool };
   writeFileSync(instanceFile(instanceId), `${JSON.stringify(instance)}\n`);
 }
 
+/** The note goes, and the folder of notes with the last one. */
 export function forgetInstance(instanceId: string): void {
   rmSync(instanceFile(instanceId), { force: true });
   try {
@@ -29,6 +31,7 @@ export function forgetInstance(instanceId: string): void {
   }
 }
 
+/** The Longshores that are on this machine, running or not. */
 export function knownInstances(): Instance[] {
   try {
     return readdirSync(folder)

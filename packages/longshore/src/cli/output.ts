@@ -20,10 +20,12 @@ export function paint(style: Style, text: string): string {
   return styleText(style, text, { stream: process.stdout });
 }
 
+/** One line for people. */
 export function say(text = ''): void {
   process.stdout.write(`${text}\n`);
 }
 
+/** One document for programs. */
 export function sayJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }

@@ -21,6 +21,7 @@ export function recordOf(pid: number): ProcessRecord | undefined {
   }
 }
 
+/** Whether that very process runs, and not a later one of its number. */
 export function isAlive(record: ProcessRecord): boolean {
   return recordOf(record.pid)?.startedAt === record.startedAt;
 }
@@ -35,6 +36,7 @@ export function readRecord(path: string): ProcessRecord | undefined {
   }
 }
 
+/** Names a process in a file; removes the file where the process is gone. */
 export function writeRecord(path: string, pid: number): void {
   const record = recordOf(pid);
   if (record) writeFileSync(path, `${JSON.stringify(record)}\n`, { mode: 0o600 });

@@ -4,6 +4,7 @@ import type { NamesDocument } from '../protocol/documents.ts';
 /** Our names, lower case and without the last dot. */
 export type Records = ReadonlyMap<string, { readonly ttlSeconds: number; readonly addresses: readonly string[] }>;
 
+/** Records by name, lower case and without the last dot. */
 export function recordsOf(document: NamesDocument): Records {
   return new Map(
     document.records.map(({ name, ttlSeconds, addresses }) => [

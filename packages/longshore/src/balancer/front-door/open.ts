@@ -44,6 +44,7 @@ async function holder(port: number): Promise<string> {
   return match ? `${match[1]} (process ${match[2]})` : 'another program';
 }
 
+/** This Longshore's share in the machine's front door. `onChange`: what can't be served differs. */
 export function openFrontDoor(instanceId: string, log: Logger, clock: Clock, onChange: () => void): FrontDoor {
   const haproxy = haproxyProcess(engine);
   const own = `${members}/${instanceId}.json`;

@@ -14,6 +14,7 @@ export interface Watch {
 const firstRetryMs = 50;
 const lastRetryMs = 400;
 
+/** Begins to check at once, unless checks are disabled. `onChange`: its health differs. */
 export function watchTarget(
   start: Health,
   first: HealthCheckDocument,

@@ -41,6 +41,7 @@ export interface Names {
   hostDevice(vpcId: string): string;
 }
 
+/** The names of everything that a Longshore makes on a machine: they begin with its id, so that several never meet. */
 export function namesOf(instanceId: string): Names {
   const prefix = `ls-${word(instanceId)}-`;
   const devicePrefix = `ls${instanceId}`;

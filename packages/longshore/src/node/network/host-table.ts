@@ -17,6 +17,7 @@ export interface HostTable {
   stop(): void;
 }
 
+/** Writes nothing until `write`. */
 export function openHostTable(names: Names, publicPool: string, shell: Shell, log: Logger): HostTable {
   /** What it says; absent until this process wrote it, and where writing failed. */
   let ruleset: Ruleset | undefined;

@@ -30,6 +30,7 @@ export async function claimLink(
   throw new Error('No free range is left in 169.254.176.0 to 169.254.249.255 for the link of a VPC.');
 }
 
+/** Gives the range of a link back. */
 export function releaseLink(link: Link): Promise<void> {
   return rm(`${claims}/${link.hostAddress}`, { force: true });
 }

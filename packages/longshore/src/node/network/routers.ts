@@ -28,6 +28,7 @@ export interface Routers {
   clear(): void;
 }
 
+/** Knows no router until one is taken up or applied. */
 export function openRouters(instanceId: string, names: Names, shell: Shell): Routers {
   const routers = new Map<string, Router>();
 

@@ -27,6 +27,7 @@ interface Worker {
   timer: NodeJS.Timeout | undefined;
 }
 
+/** `size` shells that are kept open, started as they are needed. `timeoutMs`: for one script. */
 export function openShell(size: number, timeoutMs = 20_000): Shell {
   const workers: Worker[] = [];
   const waiting: Job[] = [];

@@ -37,6 +37,7 @@ const capabilities = [
   'ecs.capability.task-eni',
 ];
 
+/** What the node says that it can do, in the names of Amazon's agent. */
 export function attributesOf(settings: NodeSettings, version: string): Attribute[] {
   const architecture = process.arch === 'x64' ? 'x86_64' : process.arch;
   return [

@@ -92,6 +92,7 @@ export function hostnameOf(task: PayloadTask, machineName: string): string {
   return eni.privateDnsName || `ip-${addressOf(eni)?.replaceAll('.', '-')}`;
 }
 
+/** `/etc/hosts` of a task's containers. */
 export function hostsFile(task: PayloadTask, hostname: string, extra: readonly string[]): string {
   const eni = task.elasticNetworkInterfaces?.[0];
   const address = eni && addressOf(eni);
@@ -104,6 +105,7 @@ export function hostsFile(task: PayloadTask, hostname: string, extra: readonly s
   return `${lines.join('\n')}\n`;
 }
 
+/** `/etc/resolv.conf` of a task's containers; `machines`: the machine's own, for tasks on its network. */
 export function resolvConf(task: PayloadTask, host: DockerHostConfig, machines: string): string {
   if (task.networkMode === 'host') return machines;
   const eni = task.elasticNetworkInterfaces?.[0];

@@ -79,6 +79,7 @@ export function runtimeIdOf(taskId: string, containerName: string): string {
   return `${taskId}-${String(number).padStart(10, '0')}`;
 }
 
+/** What the payload says of a container. */
 export function definitionOf(task: TaskState, container: ContainerState): PayloadContainer {
   const found = task.payload.containers.find(({ name }) => name === container.name);
   if (!found) throw new Error(`the task has no container ${container.name}`);

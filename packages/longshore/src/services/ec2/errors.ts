@@ -33,10 +33,12 @@ export function notFound(kind: Kind, id: string | undefined): Fault {
   return new Fault(`${code}.NotFound`, `The ${word} '${written}' does not exist`);
 }
 
+/** The fault for a NAT gateway that is not there, whose code has no `Invalid…`. */
 export function natGatewayNotFound(id: string): Fault {
   return new Fault('NatGatewayNotFound', `NatGateway ${id} was not found`);
 }
 
+/** The fault for a member that the model leaves optional and the operation needs. */
 export function missingParameter(name: string): Fault {
   return new Fault('MissingParameter', `The request must contain the parameter ${name}`);
 }
@@ -47,22 +49,27 @@ export function required<T>(value: T | undefined, name: string): T {
   return value;
 }
 
+/** The fault for a value that can't be, in `message`'s words. */
 export function invalidValue(message: string): Fault {
   return new Fault('InvalidParameterValue', message);
 }
 
+/** The fault for deleting what something else still uses. `word`: what it is, e.g. `vpc`. */
 export function dependency(word: string, id: string): Fault {
   return new Fault('DependencyViolation', `The ${word} '${id}' has dependencies and cannot be deleted.`);
 }
 
+/** Throws the fault for a filter that the operation does not have. */
 export function unknownFilter(name: string): never {
   throw invalidValue(`The filter '${name}' is invalid`);
 }
 
+/** The fault for a page token that is none of ours. */
 export function badToken(token: string): Fault {
   return new Fault('InvalidNextToken', `The token '${token}' is invalid.`);
 }
 
+/** The fault for what is not served; `what` ends with `is` or `are`. */
 export function notYet(what: string): Fault {
   return new Fault('NotImplementedException', `${what} not implemented by Longshore yet.`);
 }

@@ -7,10 +7,12 @@ interface Place {
 
 const service = 'elasticloadbalancing';
 
+/** `…:loadbalancer/app/NAME/ID` */
 export function loadBalancerArn({ region, accountId }: Place, name: string, id: string): string {
   return formatArn(service, region, accountId, `loadbalancer/app/${name}/${id}`);
 }
 
+/** `…:targetgroup/NAME/ID` */
 export function targetGroupArn({ region, accountId }: Place, name: string, id: string): string {
   return formatArn(service, region, accountId, `targetgroup/${name}/${id}`);
 }

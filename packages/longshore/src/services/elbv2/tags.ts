@@ -17,6 +17,7 @@ export function checkedTags(tags: readonly Tag[] | undefined): { key: string; va
   return checked;
 }
 
+/** Sets tags of one thing; others that it has stay. */
 export async function putTags(
   tx: Elbv2Tx,
   arn: string,
@@ -30,6 +31,7 @@ export async function putTags(
     .execute();
 }
 
+/** Forgets all tags of things that are deleted. */
 export async function dropTags(tx: Elbv2Tx, arns: readonly string[]): Promise<void> {
   if (arns.length > 0) await tx.db.deleteFrom('elbv2_tags').where('arn', 'in', arns).execute();
 }

@@ -82,6 +82,7 @@ async function sessionCaller(
   return { caller: roleCaller(state, principal, session.session_name ?? '', accessKeyId, tags), policies };
 }
 
+/** The caller that a session of the role is. */
 export function roleCaller(
   state: IamState,
   role: PrincipalRow,

@@ -13,6 +13,7 @@ export interface Identities {
   managed(arn: string): Promise<Policy | undefined>;
 }
 
+/** Reads the policies of principals, and keeps AWS's own compiled. */
 export function createIdentities(state: IamState): Identities {
   const { db } = state;
   // AWS's own never change, and most principals share them.

@@ -6,6 +6,7 @@ import type { IamTables, InstanceProfileRow, PolicyRow, PrincipalRow } from './t
 
 type Db = Kysely<IamTables>;
 
+/** The user, group or role of that name, whose case does not count; undefined where there is none. */
 export async function findPrincipal(
   db: Db,
   type: PrincipalRow['type'],
@@ -56,6 +57,7 @@ export type ManagedPolicy =
   | { readonly kind: 'customer'; readonly row: PolicyRow }
   | { readonly kind: 'aws'; readonly policy: AwsManagedPolicy };
 
+/** The managed policy of that ARN; undefined where there is none. */
 export async function findPolicy(db: Db, arn: string): Promise<ManagedPolicy | undefined> {
   const policy = awsManagedPolicies.get(arn);
   if (policy) return { kind: 'aws', policy };

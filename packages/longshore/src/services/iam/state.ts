@@ -23,6 +23,7 @@ export interface IamState {
   onWrite(react: () => void): void;
 }
 
+/** What every part of IAM works on. */
 export function createState({ store, clock, random, settings }: ServiceParts<IamTables>): IamState {
   const reactions: (() => void)[] = [];
   return {

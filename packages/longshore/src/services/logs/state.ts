@@ -23,6 +23,7 @@ export interface LogsState extends Pick<ServiceParts<LogsTables>, 'clock' | 'ran
   access(group: string, stream?: string): readonly Access[];
 }
 
+/** What every part of CloudWatch Logs works on. */
 export function createState({ store, clock, random, settings }: ServiceParts<LogsTables>): LogsState {
   const arn = (resource: string) => formatArn('logs', settings.region, settings.accountId, resource);
   const streamArn = (group: string, stream: string) => arn(`log-group:${group}:log-stream:${stream}`);

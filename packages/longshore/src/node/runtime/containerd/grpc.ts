@@ -86,6 +86,7 @@ export class Grpc {
   }
 }
 
+/** What containerd refused, in its words. */
 export class GrpcError extends Error {
   readonly code: status;
   constructor(code: status, message: string) {
@@ -112,6 +113,7 @@ export async function tolerate<T>(
   }
 }
 
+/** An error of the transport or of containerd; one without details names the method. */
 export function asGrpcError(method: string, error: ServiceError): GrpcError {
   return new GrpcError(error.code, error.details || `containerd's ${method}: ${error.message}`);
 }

@@ -15,6 +15,7 @@ export interface Places {
   readonly containers: string;
 }
 
+/** Where containerd and its containers keep what they have. */
 export function placesOf(settings: Pick<NodeSettings, 'stateDir' | 'instanceId'>): Places {
   const base = join(settings.stateDir, 'containerd');
   const run = `/run/longshore-${settings.instanceId}`;

@@ -17,6 +17,7 @@ export function parseAddress(text: string): number | undefined {
   return number;
 }
 
+/** Dotted text of an IPv4 address that is held as a number. */
 export function formatAddress(number: number): string {
   return [number / 2 ** 24, number / 2 ** 16, number / 2 ** 8, number].map((part) => Math.floor(part) % 256).join('.');
 }
@@ -32,6 +33,7 @@ export function parseCidr(text: string): Cidr | undefined {
   return { base: Math.floor(number / span) * span, prefix };
 }
 
+/** `10.0.0.0/16`. */
 export function formatCidr(cidr: Cidr): string {
   return `${formatAddress(cidr.base)}/${cidr.prefix}`;
 }
@@ -41,14 +43,17 @@ export function cidrSize(cidr: Cidr): number {
   return 2 ** (32 - cidr.prefix);
 }
 
+/** Whether the address is one of the range. */
 export function cidrHas(cidr: Cidr, address: number): boolean {
   return address >= cidr.base && address < cidr.base + cidrSize(cidr);
 }
 
+/** Whether all of `inner` is in `outer`. */
 export function cidrWithin(outer: Cidr, inner: Cidr): boolean {
   return inner.prefix >= outer.prefix && cidrHas(outer, inner.base);
 }
 
+/** Whether the two have an address in common. */
 export function cidrsOverlap(a: Cidr, b: Cidr): boolean {
   return cidrHas(a, b.base) || cidrHas(b, a.base);
 }

@@ -95,18 +95,21 @@ function parseProtocol(text: string | undefined): string {
   return protocolNames[String(Number(name))] ?? String(Number(name));
 }
 
+/** An IPv4 range in canonical text. Throws InvalidParameterValue. */
 export function parseRange(text: string | undefined): string {
   const cidr = parseCidr(text ?? '');
   if (!cidr) throw bad(`CIDR block ${text ?? ''} is malformed`);
   return formatCidr(cidr);
 }
 
+/** An IPv6 range in canonical text. Throws InvalidParameterValue. */
 export function parseRange6(text: string | undefined): string {
   const cidr = canonicalCidr6(text ?? '');
   if (!cidr) throw bad(`CIDR block ${text ?? ''} is malformed`);
   return cidr;
 }
 
+/** A rule's description, null where there is none. Throws InvalidParameterValue. */
 export function parseDescription(text: string | undefined): string | null {
   if (text === undefined || text === '') return null;
   if (text.length > 255 || !/^[a-zA-Z0-9. _\-:/()#,@[\]+=&;{}!$*]*$/.test(text)) {

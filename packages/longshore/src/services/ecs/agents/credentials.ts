@@ -36,6 +36,7 @@ export interface CredentialsKeeper {
   ageing(): readonly string[];
 }
 
+/** Credentials of tasks' roles: assumed once, kept until they age. */
 export function credentialsKeeper({ iam, clock }: EcsParts): CredentialsKeeper {
   const kept = new Map<string, { readonly credentials: TaskCredentials; readonly expiresAt: number }>();
 

@@ -18,6 +18,7 @@ export interface DocumentPublisher {
   refresh(kinds?: readonly DocumentKind[]): Promise<void>;
 }
 
+/** Composes documents and publishes those that differ from what was published, each with a higher version. */
 export function documentPublisher(
   sources: readonly AnySource[],
   nextVersion: () => number,

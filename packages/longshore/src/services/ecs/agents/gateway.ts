@@ -44,6 +44,7 @@ export interface AgentGateway {
   connected(instanceArn: string): boolean;
 }
 
+/** `onHealth`: an agent told the health of a task's containers. */
 export function agentGateway(
   parts: EcsParts,
   credentials: CredentialsKeeper,

@@ -34,6 +34,7 @@ export const mustSend = (row: TaskRow) =>
     : !['DEPROVISIONING', 'STOPPED'].includes(row.lastStatus) &&
       (row.targets === 'none' || row.targets === 'waiting' || row.targets === 'gone');
 
+/** Sends what is desired of tasks over the connections that there are. */
 export function taskMessages(parts: TaskMessagesParts): TaskMessages {
   const { store, clock, random, settings, credentials, log } = parts;
 

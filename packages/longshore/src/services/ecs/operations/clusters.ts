@@ -76,6 +76,7 @@ export function newCluster(
   };
 }
 
+/** Clusters: made, described, changed, deleted. */
 export function clusterOperations(parts: EcsParts): Record<string, AnyOperation> {
   const { store, clock } = parts;
 

@@ -43,6 +43,7 @@ function isSameMachine(fresh: InstanceDocument, other: InstanceRow): boolean {
   return mine ? id(before) === mine : other.agentConnected === 0 && before.sourceIp === fresh.sourceIp;
 }
 
+/** Container instances and their attributes; agents register themselves here. */
 export function instanceOperations(parts: EcsParts, moves: Transitions): Record<string, AnyOperation> {
   const { store, clock, random } = parts;
 

@@ -25,6 +25,7 @@ import { operation, within } from './table.ts';
 const date = (value: number | null) => (value === null ? undefined : new Date(Number(value)));
 const clusterOf = (row: DeploymentRow) => row.serviceArn.replace(/:service\/([^/]+)\/.*$/, ':cluster/$1');
 
+/** Service deployments and revisions, which every deployment is told by. */
 export function serviceDeploymentOperations(parts: EcsParts): Record<string, AnyOperation> {
   const { store } = parts;
 

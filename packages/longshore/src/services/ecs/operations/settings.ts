@@ -31,6 +31,7 @@ const defaults: Readonly<Record<string, string>> = {
   defaultLogDriverMode: 'non-blocking',
 };
 
+/** Account settings. */
 export function settingOperations({ store }: EcsParts): Record<string, AnyOperation> {
   async function put(principalArn: string, name: string | undefined, value: string | undefined): Promise<Setting> {
     if (!name || !(name in defaults)) throw fault('InvalidParameterException', `Invalid setting name: ${name}`);

@@ -22,6 +22,7 @@ const tables = {
 
 const on = (input: { readonly resourceArn?: string | undefined }) => [{ resource: input.resourceArn ?? '*' }];
 
+/** Tags of everything in ECS that has tags. */
 export function tagOperations({ store }: EcsParts): Record<string, AnyOperation> {
   async function check(db: EcsTx['db'] | typeof store.db, arn: string | undefined): Promise<string> {
     const kind = /^arn:aws:ecs:[^:]*:\d{12}:([a-z-]+)\//.exec(arn ?? '')?.[1] as keyof typeof tables | undefined;

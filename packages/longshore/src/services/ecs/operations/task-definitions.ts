@@ -27,6 +27,7 @@ import { anywhere, operation } from './table.ts';
 
 const unknown = () => fault('ClientException', 'Unable to describe task definition.');
 
+/** A task definition as answers show it. */
 export function renderDefinition(row: TaskDefinitionRow): TaskDefinition {
   const date = (value: number | null) => (value === null ? undefined : new Date(Number(value)));
   return withoutUndefined<TaskDefinition>({
@@ -49,6 +50,7 @@ function resourceOf(given: string | undefined, place: Place): string {
     : `${taskDefinitionArn(place, family, 0).slice(0, -1)}*`;
 }
 
+/** Task definitions: registered, described, listed, deregistered, deleted. */
 export function taskDefinitionOperations(parts: EcsParts): Record<string, AnyOperation> {
   const { store, clock } = parts;
   const on = (input: { readonly taskDefinition?: string | undefined }, place: Place) => [

@@ -27,6 +27,7 @@ import { operation, within } from './table.ts';
 
 const mostTasks = 10;
 
+/** Tasks: run, stopped, described, listed. */
 export function taskOperations(
   parts: EcsParts,
   launcher: Launcher,

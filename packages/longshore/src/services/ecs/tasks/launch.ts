@@ -63,6 +63,7 @@ export interface Launcher {
   committed(launch: Launch, launched: Launched): void;
 }
 
+/** Makes tasks: their roles, network interfaces and places. */
 export function launcher(parts: EcsParts, credentials: CredentialsKeeper): Launcher {
   const { clock, random, ec2, settings } = parts;
   return {

@@ -18,6 +18,7 @@ export interface Transitions {
   deprovision(taskArn: string): Promise<void>;
 }
 
+/** A task's way through its states, with what each step does to interfaces and targets. */
 export function transitions(parts: EcsParts, forget: (taskArn: string) => void): Transitions {
   const { store, clock, ec2, elbv2, log } = parts;
 

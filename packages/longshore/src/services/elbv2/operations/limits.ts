@@ -15,6 +15,7 @@ const limits: Readonly<Record<string, number>> = {
   'targets-per-target-group': 1000,
 };
 
+/** What the account may have. */
 export function limitOperations(): Operations {
   const describe = async (input: DescribeAccountLimitsInput): Promise<DescribeAccountLimitsOutput> => {
     const all = Object.entries(limits)

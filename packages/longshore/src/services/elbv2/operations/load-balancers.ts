@@ -170,6 +170,7 @@ function loadBalancerView(row: LoadBalancerRow, zones: readonly ZoneRow[]): Load
   };
 }
 
+/** Zones as answers show them. */
 export function zoneViews(zones: readonly ZoneRow[]) {
   return zones.map(({ zone, subnetId }) => ({ ZoneName: zone, SubnetId: subnetId, LoadBalancerAddresses: [] }));
 }

@@ -11,6 +11,7 @@ export interface TargetKey {
 
 const mostTargets = 1000;
 
+/** The row, or a thrown TargetGroupNotFound. */
 export async function takeTargetGroup(db: Kysely<Elbv2Tables>, arn: string | undefined): Promise<TargetGroupRow> {
   const row = await db
     .selectFrom('elbv2_target_groups')

@@ -27,6 +27,7 @@ interface Owner {
   readonly UserName?: string;
 }
 
+/** Access keys of users: made, listed, switched off, deleted. */
 export function accessKeyOperations(state: IamState) {
   const forRoot = (UserName: string | undefined, { caller }: RequestContext) =>
     UserName === undefined && caller.type === 'root';

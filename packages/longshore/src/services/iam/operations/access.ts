@@ -32,6 +32,7 @@ export const listAccess = (state: IamState, type: string, pathPrefix?: string): 
   { resource: state.arn(`${type}${pathPrefix ?? '/'}`) },
 ];
 
+/** Leave for an instance profile, by its path and name where it exists. */
 export async function profileAccess(state: IamState, name: string): Promise<readonly Access[]> {
   const row = await requireProfile(state.db, name).catch(() => undefined);
   return [{ resource: row ? profileArn(state, row) : state.arn(`instance-profile/${name}`) }];

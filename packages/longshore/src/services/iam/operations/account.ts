@@ -10,6 +10,7 @@ import type { IamState } from '../state.ts';
 
 const anywhere = () => [{ resource: '*' }];
 
+/** The account's summary and alias. */
 export function accountOperations(state: IamState) {
   const CreateAccountAlias: Operation<CreateAccountAliasRequest, object> = {
     access: anywhere,

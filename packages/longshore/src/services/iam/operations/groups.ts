@@ -23,6 +23,7 @@ import { groupShape, userShape } from './shapes.ts';
 
 const mostGroupsOfUser = 10;
 
+/** Groups and who is in them. */
 export function groupOperations(state: IamState) {
   const CreateGroup: Operation<CreateGroupRequest, CreateGroupResponse> = {
     access: ({ GroupName, Path }) => newAccess(state, 'group', Path, GroupName!),

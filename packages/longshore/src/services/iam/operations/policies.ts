@@ -37,6 +37,7 @@ export const policyAccess = ({ PolicyArn }: { PolicyArn?: string | undefined }):
   { resource: PolicyArn! },
 ];
 
+/** Managed policies: the account's own, and AWS's to read. */
 export function policyOperations(state: IamState) {
   const CreatePolicy: Operation<CreatePolicyRequest, CreatePolicyResponse> = {
     access: ({ PolicyName, Path, Tags }) => newAccess(state, 'policy', Path, PolicyName!, tagContext(Tags)),

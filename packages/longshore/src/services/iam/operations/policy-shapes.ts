@@ -33,6 +33,7 @@ export async function counts(db: Db): Promise<ReadonlyMap<string, Counts>> {
 export const policyArn = (policy: ManagedPolicy): string =>
   policy.kind === 'aws' ? policy.policy.arn : policy.row.arn;
 
+/** A managed policy as answers show it. */
 export function policyShape(policy: ManagedPolicy, used: Counts | undefined): Policy {
   const common = {
     AttachmentCount: used?.attachments ?? 0,

@@ -21,6 +21,7 @@ import { requireCustomerPolicy } from './policy-shapes.ts';
 
 const mostVersions = 5;
 
+/** Versions of managed policies, of which one is in force. */
 export function policyVersionOperations(state: IamState) {
   const CreatePolicyVersion: Operation<CreatePolicyVersionRequest, CreatePolicyVersionResponse> = {
     access: policyAccess,

@@ -24,6 +24,7 @@ import { putTags, tagContext } from './tagging.ts';
 
 const mostTrustCharacters = 2048;
 
+/** Roles and who may assume them. */
 export function roleOperations(state: IamState) {
   const CreateRole: Operation<CreateRoleRequest, CreateRoleResponse> = {
     access: ({ RoleName, Path, Tags, PermissionsBoundary }) =>

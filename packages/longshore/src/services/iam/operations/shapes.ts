@@ -59,6 +59,7 @@ export const fullRoleShape = async (state: IamState, db: Db, row: PrincipalRow) 
   RoleLastUsed: {},
 });
 
+/** With its role and its tags. */
 export async function profileShape(state: IamState, db: Db, row: InstanceProfileRow) {
   const role = row.role_id
     ? await db.selectFrom('iam_principal').selectAll().where('id', '=', row.role_id).executeTakeFirst()

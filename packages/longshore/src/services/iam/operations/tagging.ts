@@ -35,6 +35,7 @@ export async function putTags(db: Db, owner: string, tags: readonly Tag[] | unde
   }
 }
 
+/** Takes tags off; the case of keys does not count. */
 export async function dropTags(db: Db, owner: string, keys: readonly string[] | undefined): Promise<void> {
   for (const key of keys ?? []) {
     await db
@@ -45,6 +46,7 @@ export async function dropTags(db: Db, owner: string, keys: readonly string[] | 
   }
 }
 
+/** Tags in the order of their keys. */
 export async function readTags(db: Db, owner: string): Promise<{ Key: string; Value: string }[]> {
   const rows = await db.selectFrom('iam_tag').selectAll().where('owner', '=', owner).orderBy('key').execute();
   return rows.map((row) => ({ Key: row.key, Value: row.value }));

@@ -34,6 +34,7 @@ interface Kind<Input> {
   owner(db: Db, input: Input): Promise<string>;
 }
 
+/** Tags of everything in IAM that has tags. */
 export function tagOperations(state: IamState) {
   const user: Kind<{ UserName: string | undefined }> = {
     access: ({ UserName }, context) => principalAccess(state, 'user', UserName!, context),

@@ -25,6 +25,7 @@ export function userNameOf(name: string | undefined, { caller }: Pick<RequestCon
   throw fault('ValidationError', 'Must specify userName when calling with non-User credentials');
 }
 
+/** Users. */
 export function userOperations(state: IamState) {
   const CreateUser: Operation<CreateUserRequest, CreateUserResponse> = {
     access: ({ UserName, Path, Tags, PermissionsBoundary }) =>

@@ -14,6 +14,7 @@ const batch = 1_000;
 const batchBytes = 8 * 1_048_576;
 const mostRows = 50_000;
 
+/** https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html */
 export function filterLogEvents(state: LogsState): Operation<FilterLogEventsRequest, FilterLogEventsResponse> {
   return {
     access: (input) => state.access(groupNameOf(input)),

@@ -12,6 +12,7 @@ interface Cursor {
   readonly sequence: number;
 }
 
+/** https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html */
 export function getLogEvents(state: LogsState): Operation<GetLogEventsRequest, GetLogEventsResponse> {
   return {
     access: (input) => state.access(groupNameOf(input), input.logStreamName!),

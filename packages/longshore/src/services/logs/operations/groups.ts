@@ -13,6 +13,7 @@ import type { GroupRow } from '../tables.ts';
 import { page } from './paging.ts';
 import { putTags } from './tags.ts';
 
+/** Log groups: made, described, deleted, protected. */
 export function groupOperations(state: LogsState) {
   const { db, store } = state;
 

@@ -16,6 +16,7 @@ const limits = {
 export const sequenceToken = (stream: Pick<StreamRow, 'next_sequence'>): string =>
   `49${String(stream.next_sequence).padStart(54, '0')}`;
 
+/** https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html */
 export function putLogEvents(state: LogsState): Operation<PutLogEventsRequest, PutLogEventsResponse> {
   return {
     access: ({ logGroupName, logStreamName }) => state.access(logGroupName!, logStreamName!),

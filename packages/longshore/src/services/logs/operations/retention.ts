@@ -7,6 +7,7 @@ const allowedDays = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
 
+/** How long a group's events are kept. */
 export function retentionOperations(state: LogsState) {
   const set = (name: string, days: number | null) =>
     state.store.transaction(async (tx) => {

@@ -10,6 +10,7 @@ import type { GroupRow, StreamRow } from '../tables.ts';
 import { page } from './paging.ts';
 import { sequenceToken } from './put-log-events.ts';
 
+/** Log streams: made, described, deleted. */
 export function streamOperations(state: LogsState) {
   const CreateLogStream: Operation<CreateLogStreamRequest, object> = {
     access: ({ logGroupName, logStreamName }) => state.access(logGroupName!, logStreamName!),

@@ -36,6 +36,7 @@ async function readTags(db: Kysely<LogsTables>, groupId: string): Promise<Record
   return Object.fromEntries(rows.map((row) => [row.key, row.value]));
 }
 
+/** Tags of log groups, in both generations of the API. */
 export function tagOperations(state: LogsState) {
   const tag = (name: string, tags: Tags | undefined) =>
     state.store.transaction(async ({ db }) => {

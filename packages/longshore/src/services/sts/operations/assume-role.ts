@@ -10,6 +10,7 @@ const fault = faults<StsErrorCode>();
 const mostPolicyCharacters = 2048;
 const mostPolicyArns = 10;
 
+/** https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html */
 export function assumeRole(sessions: Sessions): Operation<AssumeRoleRequest, AssumeRoleResponse> {
   return {
     // Whether the caller may is for the role's trust policy to say first, and then for the caller's own policies.

@@ -15,6 +15,7 @@ const fault = faults<StsErrorCode>();
 /** Nobody needs a permission for these (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html). */
 const everyone = () => [];
 
+/** Who asks, and credentials for who asks. */
 export function identityOperations(sessions: Sessions) {
   const GetCallerIdentity: Operation<object, GetCallerIdentityResponse> = {
     access: everyone,

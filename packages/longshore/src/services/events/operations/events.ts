@@ -14,6 +14,8 @@ import { requirePattern } from './rules.ts';
 
 /** Bytes that the entries of one request may come to. */
 const mostBytes = 262_144;
+/** The year 10000: later times have no four digits for it. */
+const endOfTime = Date.UTC(10_000, 0);
 
 /** As AWS counts them (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html). */
 function sizeOf({ Time, Source, DetailType, Detail, Resources }: PutEventsRequestEntry): number {
@@ -22,7 +24,7 @@ function sizeOf({ Time, Source, DetailType, Detail, Resources }: PutEventsReques
 }
 
 /** Why an entry is not taken; undefined where it is. */
-function entryProblem({ Source, DetailType, Detail }: PutEventsRequestEntry): PutEventsResultEntry | undefined {
+function entryProblem({ Source, DetailType, Detail, Time }: PutEventsRequestEntry): PutEventsResultEntry | undefined {
   for (const [member, value] of Object.entries({ Source, DetailType, Detail })) {
     if (!value) {
       return {
@@ -30,6 +32,9 @@ function entryProblem({ Source, DetailType, Detail }: PutEventsRequestEntry): Pu
         ErrorMessage: `Parameter ${member} is not valid. Reason: ${member} is a required argument.`,
       };
     }
+  }
+  if (Time && !(Time.getTime() >= 0 && Time.getTime() < endOfTime)) {
+    return { ErrorCode: 'InvalidArgument', ErrorMessage: 'Parameter Time is not valid.' };
   }
   if (/^aws\./.test(Source!)) {
     return { ErrorCode: 'NotAuthorizedForSourceException', ErrorMessage: 'Not authorized for the source.' };

@@ -240,11 +240,12 @@ test('PutEvents takes what is whole and says what is wrong with the rest', async
         { ...entry, Detail: '{' },
         { ...entry, Source: 'aws.ecs' },
         { ...entry, EventBusName: 'nowhere' },
+        { ...entry, Time: new Date(Date.UTC(20_000, 0)) },
         { ...entry, Detail: `${'{"a":'.repeat(1001)}1${'}'.repeat(1001)}` },
       ],
     }),
   );
-  assert.equal(answer.FailedEntryCount, 5);
+  assert.equal(answer.FailedEntryCount, 6);
   assert.deepEqual(
     answer.Entries?.map((one) => one.ErrorCode ?? typeof one.EventId),
     [
@@ -254,6 +255,7 @@ test('PutEvents takes what is whole and says what is wrong with the rest', async
       'MalformedDetail',
       'NotAuthorizedForSourceException',
       'string',
+      'InvalidArgument',
       'MalformedDetail',
     ],
   );

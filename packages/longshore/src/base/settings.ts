@@ -18,4 +18,6 @@ export interface Settings {
   readonly publicPool: string;
   /** The program and arguments of an external image scanner; ours scans where absent. */
   readonly scanner?: readonly string[];
+  /** Where the registry's blobs lie: `s3://BUCKET/PREFIX?endpoint=URL`; absent: in files of the data directory. */
+  readonly blobStore?: string;
 }

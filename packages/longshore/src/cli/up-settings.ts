@@ -14,6 +14,7 @@ export interface UpFlags {
   readonly auth?: 'on' | 'off' | undefined;
   readonly runtime?: 'containerd' | 'simulated' | undefined;
   readonly publicPool?: string | undefined;
+  readonly blobStore?: string | undefined;
 }
 
 /** What the machine knows that a first start must keep clear of. */
@@ -24,12 +25,13 @@ export interface Machine {
 }
 
 /** What everything in a data directory is named after, and so can't change with it. */
-const lasting = ['region', 'accountId', 'runtime', 'publicPool'] as const;
+const lasting = ['region', 'accountId', 'runtime', 'publicPool', 'blobStore'] as const;
 const flagOf = {
   region: '--region',
   accountId: '--account-id',
   runtime: '--runtime',
   publicPool: '--public-pool',
+  blobStore: '--blob-store',
 } as const;
 
 /**
@@ -46,7 +48,7 @@ export function resolveSettings(
     for (const name of lasting) {
       if (flags[name] === undefined || flags[name] === stored[name]) continue;
       throw new CommandError(
-        `${dataDir} was made with ${flagOf[name]} ${stored[name]}; it can't become ${flags[name]}.`,
+        `${dataDir} was made with ${stored[name] === undefined ? `no ${flagOf[name]}` : `${flagOf[name]} ${stored[name]}`}; it can't become ${flags[name]}.`,
         {
           hint: 'Use another --data-dir for the other one, or start afresh: `longshore down --data`.',
         },

@@ -66,6 +66,12 @@ export function upCommand(): Command {
       ),
     )
     .addOption(
+      new Option(
+        '--blob-store <url>',
+        'where images lie: s3://BUCKET/PREFIX?endpoint=URL (default: the data directory)',
+      ).env('LONGSHORE_BLOB_STORE'),
+    )
+    .addOption(
       new Option('--runtime <kind>', 'what runs tasks; simulated ones only pretend (default: containerd)')
         .choices(['containerd', 'simulated'])
         .env('LONGSHORE_RUNTIME'),
@@ -169,8 +175,8 @@ async function begin(settings: Settings, log: Logger): Promise<Control> {
   return startControl(settings, log);
 }
 
-function flagsOf({ port, host, region, accountId, auth, runtime, publicPool }: UpOptions): UpFlags {
-  return { port, host, region, accountId, auth, runtime, publicPool };
+function flagsOf({ port, host, region, accountId, auth, runtime, publicPool, blobStore }: UpOptions): UpFlags {
+  return { port, host, region, accountId, auth, runtime, publicPool, blobStore };
 }
 
 function checkMachine(): void {

@@ -33,6 +33,8 @@ export interface RigOptions {
   readonly dataDir?: string;
   readonly auth?: Settings['auth'];
   readonly clock?: Clock;
+  /** Beside those of every rig. */
+  readonly settings?: Partial<Settings>;
   /** Beside IAM, which `allows` stands for. */
   readonly neighbours?: Partial<EcrNeighbours>;
   /** What callers may do; everything unless told. */
@@ -52,6 +54,7 @@ export async function openRig(options: RigOptions = {}) {
     auth: options.auth ?? 'on',
     runtime: 'simulated',
     publicPool: '100.64.0.0/16',
+    ...options.settings,
   };
   const gatekeeper: Gatekeeper = {
     ...testGatekeeper(),

@@ -6,6 +6,8 @@ import type { Exchange } from './exchange.ts';
 import { OciError, sendEmpty } from './reply.ts';
 import { sendBytes } from './send-bytes.ts';
 
+/** How long a client may take to start its download where it is sent to; less than clean-up's grace. */
+const redirectSeconds = 1200;
 /** A client that takes nothing for so long is given up. */
 const stalledMilliseconds = 120_000;
 
@@ -52,6 +54,10 @@ export async function getBlob(exchange: Exchange, path: { readonly digest: strin
     response.writeHead(status, described);
     response.end();
     return;
+  }
+  if (ecr.files.presign) {
+    const location = ecr.files.presign(digest, redirectSeconds);
+    return sendEmpty(response, 307, { location, 'docker-content-digest': path.digest });
   }
   const reader = await ecr.files.openBlob(digest);
   if (!reader) {

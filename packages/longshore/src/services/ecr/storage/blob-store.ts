@@ -24,6 +24,8 @@ export interface BlobStore {
   removeBlob(digest: Digest): Promise<void>;
   /** Every blob that lies there, in batches of moderate size. Those that come or go meanwhile may be missed. */
   listBlobs(): AsyncIterable<readonly StoredBlob[]>;
+  /** Gives up what commits left half-done before that time, in milliseconds since the epoch; how many. */
+  readonly removeLeftovers?: (before: number) => Promise<number>;
   /** A URL at which anyone may GET the blob for `seconds`, so that its bytes need not pass through us; absent where there is no such thing. */
   readonly presign?: (digest: Digest, seconds: number) => string;
 }

@@ -6,6 +6,8 @@ import { blobFiles } from './blob-files.ts';
 import type { BlobStore } from './blob-store.ts';
 import { type GarbageCollector, garbageCollector } from './garbage.ts';
 import { type GarbagePeriods, garbagePeriods, type Leases, leases } from './leases.ts';
+import { blobObjects } from './s3/blob-objects.ts';
+import { s3Location } from './s3/location.ts';
 import { garbageController, uploadSweeper } from './sweeper.ts';
 import { openUploads, type Uploads } from './uploads.ts';
 
@@ -24,7 +26,11 @@ export function registryStorage(
   parts: ServiceParts<EcrTables>,
   periods: GarbagePeriods = garbagePeriods,
 ): RegistryStorage {
-  const files = blobFiles(join(parts.settings.dataDir, 'registry'));
+  const { blobStore, dataDir } = parts.settings;
+  const files =
+    blobStore === undefined
+      ? blobFiles(join(dataDir, 'registry'))
+      : blobObjects(s3Location(blobStore, process.env), parts.clock);
   const uploads = openUploads({ ...parts, files, registryId: parts.settings.accountId });
   const garbage = garbageCollector({ ...parts, files, periods });
   const sweep = { ...parts, uploads, garbage };

@@ -262,6 +262,7 @@ export function openUploads({ store, files, clock, random, log, registryId }: Up
     },
     async sweep(maximumAge, signal) {
       const oldest = clock.now() - maximumAge;
+      await files.removeLeftovers?.(oldest);
       const stored = await files.listUploads();
       const living = new Set(stored.filter((upload) => upload.changedAt >= oldest).map((upload) => upload.id));
       const dead = stored.filter((upload) => !living.has(upload.id));

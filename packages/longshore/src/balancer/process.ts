@@ -3,6 +3,9 @@ import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { ask } from './socket.ts';
 
+/** Bound on `haproxy -c`, which takes some ten milliseconds on an idle machine. */
+const checkTimeoutMs = 30_000;
+
 const execute = promisify(execFile);
 const readyWithinMs = 5_000;
 
@@ -116,9 +119,10 @@ export function haproxyProcess(folder: string, namespacePath?: () => string): Ha
       for (const [name, content] of config.files) await writeFile(file(name), content);
       await writeFile(file('next.cfg'), config.text);
       try {
-        await execute('haproxy', ['-c', '-f', file('next.cfg')], { timeout: 10_000 });
+        await execute('haproxy', ['-c', '-f', file('next.cfg')], { timeout: checkTimeoutMs });
       } catch (error) {
-        const { stderr = '', message } = error as { stderr?: string; message: string };
+        const { stderr = '', message, killed } = error as { stderr?: string; message: string; killed?: boolean };
+        if (killed) throw new Error(`HAProxy took longer than ${checkTimeoutMs} ms to read its configuration`);
         throw new Error(
           `HAProxy refuses the configuration: ${
             stderr

@@ -10,6 +10,9 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   deploy: async () => (await import('./deploy.ts')).deployCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
   events: async () => (await import('./events.ts')).eventsCommand(),
+  images: async () => (await import('./images.ts')).imagesCommand(),
+  scan: async () => (await import('./scan.ts')).scanCommand(),
+  advisories: async () => (await import('./advisories.ts')).advisoriesCommand(),
   env: async () => (await import('./env.ts')).envCommand(),
   doctor: async () => (await import('./doctor.ts')).doctorCommand(),
 };

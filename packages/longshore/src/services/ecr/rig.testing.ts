@@ -33,6 +33,7 @@ export interface RigOptions {
   readonly dataDir?: string;
   readonly auth?: Settings['auth'];
   readonly clock?: Clock;
+  readonly scanner?: Settings['scanner'];
   /** Beside those of every rig. */
   readonly settings?: Partial<Settings>;
   /** Beside IAM, which `allows` stands for. */
@@ -54,6 +55,7 @@ export async function openRig(options: RigOptions = {}) {
     auth: options.auth ?? 'on',
     runtime: 'simulated',
     publicPool: '100.64.0.0/16',
+    ...(options.scanner ? { scanner: options.scanner } : {}),
     ...options.settings,
   };
   const gatekeeper: Gatekeeper = {

@@ -8,11 +8,10 @@ export type TestEntry = Partial<Header> & { readonly name: string; readonly cont
 /** A tar archive of these entries, in this order. */
 export async function tar(entries: readonly TestEntry[]): Promise<Buffer> {
   const archive = pack();
-  const parts: Buffer[] = [];
-  archive.on('data', (chunk: Buffer) => parts.push(chunk));
   for (const { content = '', ...header } of entries) archive.entry({ mode: 0o644, ...header }, content);
   archive.finalize();
-  await new Promise((resolve) => archive.once('end', resolve));
+  const parts: Buffer[] = [];
+  for await (const chunk of archive) parts.push(chunk as Buffer);
   return Buffer.concat(parts);
 }
 

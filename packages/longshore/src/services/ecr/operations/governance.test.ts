@@ -25,6 +25,7 @@ import {
   UpdateImageStorageClassCommand,
 } from '@aws-sdk/client-ecr';
 import { type Clock, systemClock } from '../../../base/clock.ts';
+import { eventually } from '../../../base/eventually.testing.ts';
 import type { EmittedEvent } from '../../events/contract.ts';
 import { openRig, pushImageBlobs, putManifestText, type Rig, sha256 } from '../rig.testing.ts';
 import { mediaTypes } from '../rules/manifest.ts';
@@ -72,13 +73,6 @@ async function pass(milliseconds: number): Promise<void> {
     timers.splice(timers.indexOf(timer), 1);
     timer.run();
   }
-}
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (let turn = 0; turn < 200; turn++) {
-    if (await holds()) return;
-    await systemClock.sleep(20);
-  }
-  assert.fail('it did not come to be within 4 s');
 }
 const make = (repositoryName: string) => ecr.send(new CreateRepositoryCommand({ repositoryName }));
 async function push(repository: string, reference: string, more: object = {}): Promise<string> {
@@ -162,7 +156,7 @@ test('a lifecycle policy is previewed, then applied by the clock; what tasks use
   events.length = 0;
   await pass(0);
   const left = [running, tagged[1], tagged[2]].sort();
-  await until(async () => (await digestsOf(repositoryName)).length === 3);
+  await eventually('images go', async () => (await digestsOf(repositoryName)).length === 3, 20_000);
   assert.deepEqual(await digestsOf(repositoryName), left);
   const deletes = events.filter((event) => (event.detail as Record<string, string>)['action-type'] === 'DELETE');
   assert.deepEqual(deletes.map((event) => (event.detail as Record<string, string>)['image-tag']).sort(), [
@@ -173,7 +167,7 @@ test('a lifecycle policy is previewed, then applied by the clock; what tasks use
   await pass(2 * 3_600_000);
   used = [];
   await pass(2 * 3_600_000);
-  await until(async () => (await digestsOf(repositoryName)).length === 2);
+  await eventually('images go', async () => (await digestsOf(repositoryName)).length === 2, 20_000);
   now = Date.now();
   assert.ok((await ecr.send(new GetLifecyclePolicyCommand({ repositoryName }))).lastEvaluatedAt);
   await ecr.send(new DeleteLifecyclePolicyCommand({ repositoryName }));

@@ -6,6 +6,7 @@ import type { Ecr } from '../parts.ts';
 import { findRepository, repositoryArn } from '../repositories.ts';
 import { parseDigest } from '../rules/grammar.ts';
 import { parseManifest } from '../rules/manifest.ts';
+import { settledWithin } from '../settled.ts';
 import { insertByTemplate, templateFor } from '../templates.ts';
 import { type PullThroughRule, upstreamRepository } from './rules.ts';
 import { upstreamCredentials } from './secrets.ts';
@@ -303,7 +304,7 @@ export function openPullThrough(ecr: Ecr): PullThrough {
       for (const cancel of cancels) cancel();
       cancels.clear();
       waiting.clear();
-      await Promise.race([Promise.allSettled(imports.values()), clock.sleep(2_000)]);
+      await settledWithin(clock, 2_000, imports.values());
     },
   };
 }

@@ -11,6 +11,7 @@ import {
   PutReplicationConfigurationCommand,
 } from '@aws-sdk/client-ecr';
 import { type Clock, systemClock } from '../../../base/clock.ts';
+import { eventually } from '../../../base/eventually.testing.ts';
 import { testCredentials } from '../../../wire/server.testing.ts';
 import type { EmittedEvent } from '../../events/contract.ts';
 import { openRig, pushImageBlobs, putManifestText, type Rig, sha256 } from '../rig.testing.ts';
@@ -68,14 +69,6 @@ const statusOf = async (repositoryName: string, imageTag: string) => {
   const answer = await ecr.send(new DescribeImageReplicationStatusCommand({ repositoryName, imageId: { imageTag } }));
   return answer.replicationStatuses?.[0];
 };
-async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
-  for (let turn = 0; turn < 300; turn++) {
-    if (await holds()) return;
-    await systemClock.sleep(20);
-  }
-  assert.fail(`not within 6 s: ${what}`);
-}
-
 test('rules say by prefix where images go, each destination once', () => {
   const rule = (registryId: string, filter?: string) => ({
     destinations: [{ region: 'r', registryId }],
@@ -122,7 +115,11 @@ test('pushed images, and indexes with theirs, are copied to another Longshore, b
   assert.equal((await putManifestText(here, 'prod/app', 'v1', index, mediaTypes.ociIndex)).status, 201);
   const unsent = await pushImageBlobs(here, 'dev/app');
   await putManifestText(here, 'dev/app', 'v1', unsent);
-  await until(async () => (await statusOf('prod/app', 'v1'))?.status === 'COMPLETE', 'the copy is complete');
+  await eventually(
+    'the copy is complete',
+    async () => (await statusOf('prod/app', 'v1'))?.status === 'COMPLETE',
+    20_000,
+  );
   assert.equal((await elsewhere.send('GET', '/v2/prod/app/manifests/v1')).body.toString(), index);
   assert.equal((await elsewhere.send('GET', `/v2/prod/app/manifests/${sha256(text)}`)).body.toString(), text);
   for (const { digest } of [JSON.parse(text).config, ...JSON.parse(text).layers])
@@ -143,13 +140,13 @@ test('a destination that is away is tried again, at most five times, then the co
   const text = await pushImageBlobs(here, 'prod/app');
   assert.equal((await putManifestText(here, 'prod/app', 'away', text)).status, 201);
   const rows = () => here.store.db.selectFrom('ecr_replication').selectAll().where('tag', '=', 'away').execute();
-  await until(async () => ((await rows())[0]?.attempts ?? 0) >= 1, 'the first try');
+  await eventually('the first try', async () => ((await rows())[0]?.attempts ?? 0) >= 1, 20_000);
   for (let attempt = 1; attempt < 5; attempt++) {
     await here.store.transaction(async (tx) => {
       await tx.db.updateTable('ecr_replication').set({ due_at: 0 }).where('status', '=', 'IN_PROGRESS').execute();
       tx.changed('ecr.replication', 'prod/app');
     });
-    await until(async () => ((await rows())[0]?.attempts ?? 0) > attempt, `try ${attempt + 1}`);
+    await eventually(`try ${attempt + 1}`, async () => ((await rows())[0]?.attempts ?? 0) > attempt, 20_000);
   }
   const status = await statusOf('prod/app', 'away');
   assert.deepEqual([status?.status, status?.failureCode], ['FAILED', 'DestinationUnavailable']);

@@ -4,6 +4,7 @@ import type { Tx, Watch } from '../../../state/store.ts';
 import { formatArn } from '../../../wire/arn.ts';
 import { emitEvent } from '../image-events.ts';
 import type { Ecr } from '../parts.ts';
+import { settledWithin } from '../settled.ts';
 import type { EcrTables } from '../tables.ts';
 import { copyImage } from './copy.ts';
 import { endpointOf } from './destinations.ts';
@@ -69,7 +70,7 @@ export function replicator(ecr: Ecr): Controller {
       stopped = true;
       cancel();
       await watch?.stop();
-      await Promise.race([Promise.allSettled(running.values()), clock.sleep(2_000)]);
+      await settledWithin(clock, 2_000, running.values());
     },
   };
 }

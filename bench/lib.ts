@@ -89,16 +89,32 @@ export async function subnets(client: AwsClient): Promise<readonly string[]> {
   return subnetSet.slice(0, 2).map((subnet) => subnet.subnetId);
 }
 
+/** What that Longshore's things on the machine are named by. */
+export function instanceIdOf(longshore: Longshore): string {
+  const path = join(longshore.dataDir, 'settings.json');
+  return (JSON.parse(readFileSync(path, 'utf8')) as { instanceId: string }).instanceId;
+}
+
+/** The Node processes of `longshore up`, its launcher included where an older Node started it, with their resident memory in MB. */
+export function nodeProcesses(pid: number): readonly { readonly pid: number; readonly mb: number }[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
+  const isNode = /\/?node$/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0] ?? '');
+  const kb = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return [
+    ...(isNode ? [{ pid, mb: Number(kb) / 1024 }] : []),
+    ...children.flatMap((child) => nodeProcesses(Number(child))),
+  ];
+}
+
+export const totalMb = (pid: number): number => nodeProcesses(pid).reduce((sum, { mb }) => sum + mb, 0);
+
 /** containerd's own client on the containerd of that Longshore, with the image that the tasks run. */
 export async function ctrOf(longshore: Longshore): Promise<{
   /** Runs one container in the background, as its tasks are run but for the network. */
   run(id: string): Promise<void>;
   remove(id: string): Promise<void>;
 }> {
-  const { instanceId } = JSON.parse(readFileSync(join(longshore.dataDir, 'settings.json'), 'utf8')) as {
-    instanceId: string;
-  };
-  const base = ['-a', `/run/longshore-${instanceId}/containerd.sock`, '-n', 'longshore'];
+  const base = ['-a', `/run/longshore-${instanceIdOf(longshore)}/containerd.sock`, '-n', 'longshore'];
   const image = (await must('ctr', [...base, 'images', 'ls', '-q'])).trim().split('\n')[0];
   if (!image) throw new Error('containerd holds no image: run a task first');
   return {

@@ -40,7 +40,7 @@ export function eventsCommand(): Command {
   return withExamples(command, [
     ['longshore events', 'from now on, until Ctrl-C'],
     ['longshore events --since 10m --no-follow', 'the last ten minutes'],
-    [`longshore events --json --pattern '{"source": ["aws.ecs"]}'`, 'what ECS says, one JSON object a line'],
+    [`longshore events --json --pattern '{"source": ["aws.ecs"]}'`, 'what ECS says, as JSON lines'],
   ]);
 }
 

@@ -43,7 +43,7 @@ function summary(event: ShownEvent): Summary {
       return task(word);
     case 'ECS Container Instance State Change': {
       const away = detail.agentConnected === false;
-      const text = `instance ${short(word('containerInstanceArn'))}  ${word('status')}, agent ${away ? 'away' : 'connected'}`;
+      const text = `instance ${short(word('containerInstanceArn'))}  ${word('status')}, agent ${away ? 'not connected' : 'connected'}`;
       return { text, tone: away ? 'trouble' : 'good' };
     }
     case 'ECS Deployment State Change':
@@ -74,14 +74,15 @@ function summary(event: ShownEvent): Summary {
 
 function task(word: (name: string) => string): Summary {
   const status = word('lastStatus');
-  const stopping = status !== 'STOPPED' && word('desiredStatus') === 'STOPPED';
+  const ending = ['DEACTIVATING', 'STOPPING', 'DEPROVISIONING', 'STOPPED'].includes(status);
+  const stopping = !ending && word('desiredStatus') === 'STOPPED';
   const health = word('healthStatus');
   const what = [
     `task ${short(word('taskArn'))}`,
     word('group'),
     stopping ? `${status}, is to stop` : status,
     health === 'UNKNOWN' ? '' : health,
-    status === 'STOPPED' || stopping ? word('stoppedReason') : '',
+    ending || stopping ? word('stoppedReason') : '',
   ];
   const tone = status === 'STOPPED' || health === 'UNHEALTHY' ? 'trouble' : status === 'RUNNING' ? 'good' : 'plain';
   return { text: joined(...what), tone: stopping ? 'plain' : tone };

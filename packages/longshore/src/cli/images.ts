@@ -47,7 +47,7 @@ async function images(repository: string | undefined, options: ImagesOptions): P
     }
   if (options.json) return sayJson(found);
   if (found.length === 0) return say('No images yet: `docker push`, or `longshore deploy ./my-app`.');
-  for (const line of render(found, Math.max(60, process.stdout.columns ?? 80), Date.now())) say(line);
+  say(render(found, Math.max(60, process.stdout.columns ?? 80), Date.now()).join('\n'));
 }
 
 async function repositories(client: AwsClient): Promise<string[]> {

@@ -54,9 +54,7 @@ async function scan(text: string, options: ScanOptions): Promise<void> {
   await start(client, image);
   const answer = await wait(client, image);
   if (options.json) sayJson(answer);
-  else
-    for (const line of render(text, answer, Math.max(60, process.stdout.columns ?? 80), options.all ?? false))
-      say(line);
+  else say(render(text, answer, Math.max(60, process.stdout.columns ?? 80), options.all ?? false).join('\n'));
   if (answer.imageScanStatus?.status === 'FAILED') process.exitCode = 1;
   else if (options.failOn) {
     const counts = answer.imageScanFindings?.findingSeverityCounts ?? {};

@@ -14,6 +14,8 @@ export interface UpFlags {
   readonly auth?: 'on' | 'off' | undefined;
   readonly runtime?: 'containerd' | 'simulated' | undefined;
   readonly publicPool?: string | undefined;
+  /** The words of an external scanner's command; none for our own again. */
+  readonly scanner?: readonly string[] | undefined;
   readonly blobStore?: string | undefined;
 }
 

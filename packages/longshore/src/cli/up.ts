@@ -81,6 +81,11 @@ export function upCommand(): Command {
         .choices(['on', 'off'])
         .env('LONGSHORE_AUTH'),
     )
+    .addOption(
+      new Option('--scanner <command>', 'a Trivy or Grype that scans images, e.g. "grype oci-dir:{layout} -o json"')
+        .env('LONGSHORE_SCANNER')
+        .argParser((text: string) => text.trim().split(/\s+/).filter(Boolean)),
+    )
     .optionsGroup('How it goes:')
     .addOption(new Option('--demo', 'build and deploy examples/hello once it runs'))
     .addOption(
@@ -175,8 +180,8 @@ async function begin(settings: Settings, log: Logger): Promise<Control> {
   return startControl(settings, log);
 }
 
-function flagsOf({ port, host, region, accountId, auth, runtime, publicPool, blobStore }: UpOptions): UpFlags {
-  return { port, host, region, accountId, auth, runtime, publicPool, blobStore };
+function flagsOf({ port, host, region, accountId, auth, runtime, publicPool, blobStore, scanner }: UpOptions): UpFlags {
+  return { port, host, region, accountId, auth, runtime, publicPool, blobStore, scanner };
 }
 
 function checkMachine(): void {

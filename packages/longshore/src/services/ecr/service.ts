@@ -57,7 +57,7 @@ export function ecrService(parts: ServiceParts<EcrTables>, neighbours: EcrNeighb
     },
   };
   const pullThrough = openPullThrough(ecr);
-  const scanning = imageScanning(ecr, parts.settings.scanner ? { external: parts.settings.scanner } : {});
+  const scanning = imageScanning(ecr, parts.settings.scanner?.length ? { external: parts.settings.scanner } : {});
   return {
     definition: {
       name: 'ecr',

@@ -68,7 +68,11 @@ export async function startControl(settings: Settings, log: Logger): Promise<Con
   const events = eventsService(parts, { logs: logs.contract, iam: iam.contract, runTask });
   const ec2 = ec2Service(parts);
   const elbv2 = elbv2Service(parts, { ec2: ec2.contract, iam: iam.contract });
-  const ecr = ecrService(parts, { iam: iam.contract, events: events.contract });
+  const ecr = ecrService(parts, {
+    iam: iam.contract,
+    events: events.contract,
+    imagesInUse: () => ecs.contract.imagesInUse(),
+  });
   const ecs = ecsService(parts, {
     ec2: ec2.contract,
     elbv2: elbv2.contract,

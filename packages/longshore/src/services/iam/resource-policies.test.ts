@@ -67,6 +67,9 @@ test('an explicit deny of the resource wins, over root too', async () => {
   await refused(ask(root, grants('*'), denies('*')), words);
   await refused(ask(session, denies({ AWS: roleArn }), grants('*')), words);
   await ask(root, denies({ AWS: user.arn }));
+  const named = grants('*', { Condition: { StringEquals: { 'aws:PrincipalTag/a': 'Resource' } } });
+  await refused(ask(user, named), silent);
+  await refused(ask(root, denies('*').replace('"Action"', '"Resource":"*","Action"')), words);
 });
 
 test("another account's thing needs both", async () => {

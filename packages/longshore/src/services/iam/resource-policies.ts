@@ -1,7 +1,7 @@
 import type { Access, Caller } from '../../wire/service.ts';
 import { findPrincipal, principalArn } from './lookups.ts';
 import type { ContextValues } from './policy/condition.ts';
-import { parsePolicy } from './policy/grammar.ts';
+import { type PolicyDocument, parsePolicy } from './policy/grammar.ts';
 import { PolicySyntaxError, type ResourcePolicyKind } from './policy/kinds.ts';
 import { compilePolicy, type Policy } from './policy/policy.ts';
 import { askResourcePolicies, type ResourceVerdict } from './policy/resource.ts';
@@ -21,8 +21,7 @@ export function createResourcePolicies(): ResourcePolicies {
   const compile = (text: string): Policy => {
     const known = compiled.get(text);
     if (known) return known;
-    // What is stored was checked when it was set; the kind only decides what else may stand in it.
-    const policy = compilePolicy(parsePolicy(text, text.includes('"Resource"') ? 'registry' : 'repository'));
+    const policy = compilePolicy(parseEither(text));
     if (compiled.size >= cacheSize) compiled.clear();
     compiled.set(text, policy);
     return policy;
@@ -33,6 +32,16 @@ export function createResourcePolicies(): ResourcePolicies {
       return askResourcePolicies(resourcePolicies.map(compile), caller, { action, resource, context });
     },
   };
+}
+
+/** Texts were checked when they were set: one that is no repository's policy is a registry's. */
+function parseEither(text: string): PolicyDocument {
+  try {
+    return parsePolicy(text, 'repository');
+  } catch (error) {
+    if (!(error instanceof PolicySyntaxError)) throw error;
+    return parsePolicy(text, 'registry');
+  }
 }
 
 /**

@@ -47,7 +47,8 @@ const byFault: Readonly<Record<string, readonly [number, OciCode]>> = {
   ImageNotFoundException: [404, 'MANIFEST_UNKNOWN'],
   ImageTagAlreadyExistsException: [400, 'TAG_INVALID'],
   InvalidParameterException: [400, 'MANIFEST_INVALID'],
-  LimitExceededException: [429, 'TOOMANYREQUESTS'],
+  // Not 429: clients would wait and try again, for nothing.
+  LimitExceededException: [403, 'DENIED'],
   LayersNotFoundException: [400, 'MANIFEST_BLOB_UNKNOWN'],
   ReferencedImagesNotFoundException: [400, 'MANIFEST_BLOB_UNKNOWN'],
   RepositoryNotFoundException: [404, 'NAME_UNKNOWN'],

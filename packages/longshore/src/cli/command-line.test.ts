@@ -67,7 +67,19 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number 
 test('help names every command, and each has help with examples', () => {
   const { status, out } = run('--help');
   assert.equal(status, 0);
-  const commands = ['up', 'down', 'node', 'deploy', 'status', 'events', 'env', 'doctor'];
+  const commands = [
+    'up',
+    'down',
+    'node',
+    'deploy',
+    'status',
+    'images',
+    'scan',
+    'advisories',
+    'events',
+    'env',
+    'doctor',
+  ];
   for (const command of commands) {
     assert.match(out, new RegExp(`^  ${command} `, 'm'));
     const help = run(command, '--help');

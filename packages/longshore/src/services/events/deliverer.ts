@@ -9,7 +9,7 @@ import type { EventsState } from './state.ts';
 import type { DeliveryRow, EventsTables, RuleRow } from './tables.ts';
 import { done, type Outcome, pauseAfter, retryLimits } from './targets/attempt.ts';
 import { type RunTask, startTasks } from './targets/ecs.ts';
-import { destinationOf } from './targets/kinds.ts';
+import { type Destination, destinationOf } from './targets/kinds.ts';
 import { callWebhook } from './targets/webhook.ts';
 
 export interface DelivererParts {
@@ -24,9 +24,15 @@ export interface Deliverer {
   wake(lanes: readonly string[]): void;
 }
 
+interface Goal {
+  readonly rule: RuleRow;
+  readonly target: Target;
+  readonly destination: Destination;
+}
+
 /** Deliveries of one lane that are attempted side by side; log groups take more at once, by one transaction. */
 const sideBySide = 4;
-const mostLogged = 200;
+const mostLogged = 50;
 /** Attempts under way over all lanes. */
 const mostAttempts = 32;
 
@@ -83,23 +89,25 @@ export function createDeliverer(state: EventsState, parts: DelivererParts): Deli
   async function work(key: string): Promise<void> {
     const [ruleArn = '', targetId = ''] = key.split('\n');
     for (;;) {
+      const goal = await goalOf(ruleArn, targetId);
       const rows = await db
         .selectFrom('events_delivery')
         .selectAll()
         .where('rule_arn', '=', ruleArn)
         .where('target_id', '=', targetId)
         .orderBy('next_at')
-        .limit(mostLogged)
+        .limit(!goal || goal.destination.kind === 'log-group' ? mostLogged : sideBySide)
         .execute();
       const due = rows.filter((row) => Number(row.next_at) <= clock.now());
       const next = rows[0];
       if (stopped || !next) return;
       if (due.length === 0) return later(key, Number(next.next_at) - clock.now());
-      await deliver(ruleArn, targetId, due);
+      await deliver(goal, due);
     }
   }
 
-  async function deliver(ruleArn: string, targetId: string, due: readonly DeliveryRow[]): Promise<void> {
+  /** Where a lane's deliveries go; undefined where its rule or target is gone. */
+  async function goalOf(ruleArn: string, targetId: string): Promise<Goal | undefined> {
     const rule = await db.selectFrom('events_rule').selectAll().where('arn', '=', ruleArn).executeTakeFirst();
     const found = await db
       .selectFrom('events_target')
@@ -109,28 +117,32 @@ export function createDeliverer(state: EventsState, parts: DelivererParts): Deli
       .executeTakeFirst();
     const target = found && (JSON.parse(found.document) as Target);
     const destination = target && destinationOf(target);
-    if (!rule || !destination) {
-      await settle(
-        due.map((row) => [row, { kind: 'never', reason: 'its rule or target is gone' }]),
+    return rule && destination ? { rule, target, destination } : undefined;
+  }
+
+  async function deliver(goal: Goal | undefined, due: readonly DeliveryRow[]): Promise<void> {
+    if (!goal) {
+      const outcome: Outcome = { kind: 'never', reason: 'its rule or target is gone' };
+      return settle(
+        due.map((row) => [row, outcome]),
         undefined,
       );
-    } else if (destination.kind === 'log-group') await toLogGroup(rule, target, destination.group, due);
-    else {
-      const some = due.slice(0, sideBySide);
-      const outcomes = await Promise.all(
-        some.map((row) =>
-          limited(() =>
-            destination.kind === 'webhook'
-              ? callWebhook(destination.url, row, target.HttpParameters)
-              : toEcs(rule, target, destination.clusterArn, row),
-          ),
-        ),
-      );
-      await settle(
-        some.map((row, index) => [row, outcomes[index] as Outcome]),
-        target,
-      );
     }
+    const { rule, target, destination } = goal;
+    if (destination.kind === 'log-group') return toLogGroup(rule, target, destination.group, due);
+    const outcomes = await Promise.all(
+      due.map((row) =>
+        limited(() =>
+          destination.kind === 'webhook'
+            ? callWebhook(destination.url, row, target.HttpParameters)
+            : toEcs(rule, target, destination.clusterArn, row),
+        ),
+      ),
+    );
+    await settle(
+      due.map((row, index) => [row, outcomes[index] as Outcome]),
+      target,
+    );
   }
 
   /** Runs `attempt` once fewer than the most are under way. */

@@ -1,7 +1,7 @@
 import { type Lookup, lookupOf } from './advisories/lookups.ts';
 import { judge } from './advisories/match.ts';
 import { type Advisory, type Overlay, type Score, type Severity, severities, worse } from './advisories/model.ts';
-import { preferredScore, ratingOf } from './advisories/scores.ts';
+import { preferredScore, ratingOf } from './advisories/ratings.ts';
 import type { Inventory, Package, PackageKind } from './inventory.ts';
 
 /** A weakness of one package of an image. */

@@ -5,7 +5,7 @@ import type {
   ImageScanFinding,
   ImageScanStatus,
 } from '@aws-sdk/client-ecr';
-import { preferredScore } from './advisories/scores.ts';
+import { preferredScore } from './advisories/ratings.ts';
 import type { Finding } from './findings.ts';
 import type { PackageKind } from './inventory.ts';
 import type { ScanRow } from './scans.ts';

@@ -8,8 +8,9 @@ import { gzipSync } from 'node:zlib';
 import { judge } from './match.ts';
 import type { Advisory, RangeEvent, Statement } from './model.ts';
 import { parseOsv } from './osv.ts';
+import { preferredScore, ratingOf } from './ratings.ts';
 import { readDump, recognise } from './read-dump.ts';
-import { preferredScore, ratingOf, scoreOf } from './scores.ts';
+import { scoreOf } from './scores.ts';
 
 const about = (ecosystem: string, ...events: readonly RangeEvent[]): Advisory => ({
   ecosystem,

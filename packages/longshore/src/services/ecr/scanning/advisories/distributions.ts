@@ -1,5 +1,5 @@
 import type { Advisory, Statement } from './model.ts';
-import { severityOfWord } from './scores.ts';
+import { severityOfWord } from './ratings.ts';
 
 type Json = Record<string, unknown>;
 

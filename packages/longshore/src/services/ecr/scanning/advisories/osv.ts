@@ -1,6 +1,7 @@
 import { beyondRanges } from './match.ts';
 import { type Advisory, packageKey, type Range, type RangeEvent, type Score, type Statement } from './model.ts';
-import { scoreOf, severityOfWord } from './scores.ts';
+import { severityOfWord } from './ratings.ts';
+import { scoreOf } from './scores.ts';
 
 type Json = Record<string, unknown>;
 

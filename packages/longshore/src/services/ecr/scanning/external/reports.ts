@@ -1,5 +1,6 @@
 import type { Score, Severity } from '../advisories/model.ts';
-import { scoreOf, severityOfWord } from '../advisories/scores.ts';
+import { severityOfWord } from '../advisories/ratings.ts';
+import { scoreOf } from '../advisories/scores.ts';
 import { type Finding, sortFindings } from '../findings.ts';
 import type { PackageKind } from '../inventory.ts';
 

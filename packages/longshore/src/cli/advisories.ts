@@ -40,7 +40,7 @@ export function advisoriesCommand(): Command {
   sub('list', 'the sources that were imported').action((options: Options) => list(options));
   sub('remove <name>', 'forget a source').action((name: string, options: Options) => remove(name, options));
   return withExamples(command, [
-    ['longshore advisories import debian.json', 'from security-tracker.debian.org/tracker/data/json'],
+    ['longshore advisories import debian.json', 'Debian’s, of security-tracker.debian.org'],
     ['longshore advisories import npm/all.zip', 'a dump of osv.dev'],
     ['longshore advisories import https://…/main.json', 'fetched first'],
     ['longshore advisories list', 'what there is, and how old it is'],

@@ -63,17 +63,12 @@ await withLongshore([], async (longshore, client) => {
   };
 
   const ours: number[] = [];
-  const best: number[] = [];
-  const ratios: number[] = [];
+  const bares: number[][] = widths.map(() => []);
   for (let round = 0; round < rounds; round++) {
     const rate = await ourRate(`fifty-${round}`);
-    const byWidth: number[] = [];
-    for (const width of widths) byWidth.push(await bareRate(String(round), width));
-    const fastest = Math.max(...byWidth);
     ours.push(rate);
-    best.push(fastest);
-    ratios.push(rate / fastest);
-    const list = widths.map((width, index) => `${width}: ${byWidth[index]?.toFixed(1)}`).join('  ');
+    for (const [index, width] of widths.entries()) bares[index]?.push(await bareRate(String(round), width));
+    const list = widths.map((width, index) => `${width}: ${bares[index]?.at(-1)?.toFixed(1)}`).join('  ');
     console.log(`round ${round + 1}: ours ${rate.toFixed(1)} a second; bare, by launches at once  ${list}`);
   }
   bare.close();
@@ -89,16 +84,17 @@ await withLongshore([], async (longshore, client) => {
   const byCtr = ids.length / ((performance.now() - began) / 1000);
   for (const id of ids) await ctr.remove(id);
 
-  const ratio = median(ratios);
+  const best = Math.max(...bares.map(median));
+  const ratio = median(ours) / best;
   console.log(`${tasks} tasks by one service         ${median(ours).toFixed(1)} a second`);
-  console.log(`bare launcher at its best       ${median(best).toFixed(1)} a second, with no network`);
+  console.log(`bare launcher at its best       ${best.toFixed(1)} a second, with no network`);
   console.log(`ctr run -d, several at once     ${byCtr.toFixed(1)} a second, with no network`);
   console.log(`ratio to the bare launcher ${ratio.toFixed(2)} (goal ≥ 0.7)`);
   finish('service-50', {
     tasks,
     rounds,
     perSecond: Number(median(ours).toFixed(2)),
-    barePerSecond: Number(median(best).toFixed(2)),
+    barePerSecond: Number(best.toFixed(2)),
     ctrPerSecond: Number(byCtr.toFixed(2)),
     ratio: Number(ratio.toFixed(3)),
     reached: ratio >= 0.7,

@@ -43,8 +43,8 @@ export class Launcher {
   readonly #rootfs = new Map<string, readonly Mount[]>();
   /** /etc/passwd and /etc/group of images, by chain id. */
   readonly #accounts = new Map<string, Promise<readonly [passwd: string, group: string]>>();
-  /** A launch is some 80 ms of CPU; with more of them at once they only get in each other's way. */
-  readonly #inTurn = slots(2 * availableParallelism());
+  /** A launch is some 80 ms of CPU: far more of them at once than processors only get in each other's way. */
+  readonly #inTurn = slots(8 * availableParallelism());
   /**
    * CPU quotas not in force yet. What starts a container (runc, in the container's group) needs tens of milliseconds of CPU: under
    * the quota of a quarter vCPU that is a tenth of a second of waiting, so the quota comes when the first launches are done.

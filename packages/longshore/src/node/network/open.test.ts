@@ -190,7 +190,7 @@ print(d.decode().split()[-1])`;
   child.stdout.setEncoding('utf8').on('data', (text) => {
     output += text;
   });
-  while (!output && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (!output.endsWith('\n') && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10));
   assert.equal(output, 'up\n');
   await networks.stop();
   networks = openNetworks(settings, log);

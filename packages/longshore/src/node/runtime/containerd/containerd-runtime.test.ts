@@ -185,6 +185,14 @@ describe('a container', () => {
     for (const folder of foldersOf(layout, task)) assert.equal(existsSync(folder), false, folder);
   });
 
+  test('that ends at once loses none of its last words, on either stream', async () => {
+    const image = await pull('app:v1');
+    for (let round = 0; round < 15; round++) {
+      const runs = Array.from({ length: 4 }, () => run(image, 'echo out; echo err >&2; exit 7'));
+      for (const { output } of await Promise.all(runs)) assert.deepEqual(output.split('\n').sort(), ['', 'err', 'out']);
+    }
+  });
+
   test('that uses more than the task’s memory is killed, and that is told', async () => {
     const image = await pull('app:v1');
     const { exit } = await run(image, 'dd if=/dev/zero of=/dev/null bs=200M count=1');

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { mkdir, open, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
 import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/log.ts';
@@ -141,12 +141,12 @@ export class Launcher {
       this.#parts.grpc.unary(Containers.method.create, { container }, { lease: spec.taskId }),
       isAlreadyThere,
     );
-    const output = spec.logFile ? `file://${encodeURI(spec.logFile)}` : '';
+    const output = await logPaths(spec.logFile);
     for (let tries = 1; ; tries++)
       try {
         await this.#parts.grpc.unary(
           Tasks.method.create,
-          { containerId: spec.id, rootfs, stdout: output, stderr: output, options },
+          { containerId: spec.id, rootfs, ...output, options },
           { timeoutMs: createTimeoutMs },
         );
         return { taskMade: true };
@@ -199,4 +199,16 @@ export async function openFilesLimit(): Promise<number> {
   const limits = await readFile('/proc/self/limits', 'utf8');
   const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1];
   return hard && /^\d+$/.test(hard) ? Number(hard) : Number.MAX_SAFE_INTEGER;
+}
+
+/**
+ * Where the shim writes a container's words: straight into the log file, opened once for each of the two streams. Under one and
+ * the same name the shim opens it once, and closes it when the first stream ends: the last words of the other were lost
+ * (2 of 100 containers that end at once; containerd 1.6, `copyPipes`).
+ */
+async function logPaths(logFile: string | undefined): Promise<{ stdout: string; stderr: string }> {
+  if (!logFile) return { stdout: '', stderr: '' };
+  await mkdir(dirname(logFile), { recursive: true });
+  await (await open(logFile, 'a', 0o600)).close();
+  return { stdout: logFile, stderr: `${dirname(logFile)}/./${basename(logFile)}` };
 }

@@ -255,7 +255,7 @@ function banner(
 ): void {
   const elsewhere = settings.dataDir === defaultDataDir ? '' : ` --data-dir ${settings.dataDir}`;
   const rows: [string, string][] = [
-    ['API', `${endpoint}   ECS, ECR, ELB, EC2 (VPC), IAM, STS, Logs, and /v2/`],
+    ['API', `${endpoint}   every AWS service here, and /v2/`],
     [
       'account',
       `${settings.accountId} in ${settings.region}${settings.auth === 'off' ? ', any key is taken (--auth off)' : ''}`,
@@ -280,9 +280,8 @@ function banner(
   say(`    ${paint('cyan', `npx longshore deploy ./my-app${elsewhere}`)}     from a Dockerfile to a URL`);
   say(`    ${paint('cyan', `npx longshore status${elsewhere}`)}              all at one look`);
   say();
-  say(
-    `  Ctrl-C stops it and leaves tasks running; ${paint('cyan', `npx longshore down${elsewhere}`)} removes everything.`,
-  );
+  say('  Ctrl-C stops it and leaves tasks running. This removes everything:');
+  say(`    ${paint('cyan', `npx longshore down${elsewhere}`)}`);
   say();
 }
 

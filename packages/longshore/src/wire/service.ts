@@ -11,7 +11,7 @@ export interface Caller {
   readonly type: 'root' | 'user' | 'assumed-role' | 'anonymous';
   /** The role behind an assumed-role session. */
   readonly roleArn?: string;
-  /** Who an assumed-role session belongs to as a service of ours, e.g. `ecs-tasks.amazonaws.com`. */
+  /** Tags of the user, role and session: what `aws:PrincipalTag/KEY` is asked of. */
   readonly principalTags?: Readonly<Record<string, string>>;
   readonly accessKeyId?: string;
 }

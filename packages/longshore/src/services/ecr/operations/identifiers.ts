@@ -1,5 +1,6 @@
 import type { ImageFailure, ImageIdentifier } from '@aws-sdk/client-ecr';
 import type { Kysely } from 'kysely';
+import { imageNotFound } from '../faults.ts';
 import { findManifestFacts, taggedDigest } from '../images.ts';
 import { isTag, parseDigest } from '../rules/grammar.ts';
 import type { EcrTables } from '../tables.ts';
@@ -39,4 +40,16 @@ export async function locate(
       failureReason: `Invalid request parameters: image tag '${imageTag}' does not map to digest '${imageDigest}'`,
     };
   return { digest: imageDigest };
+}
+
+/** The digest of the image that an ImageIdentifier names. Throws ImageNotFoundException where it names none. */
+export async function requireImage(
+  db: Kysely<EcrTables>,
+  accountId: string,
+  repository: string,
+  imageId: ImageIdentifier,
+): Promise<string> {
+  const found = await locate(db, repository, imageId);
+  if ('digest' in found) return found.digest;
+  throw imageNotFound(accountId, repository, imageId.imageDigest, imageId.imageTag);
 }

@@ -7,13 +7,13 @@ import type {
   PutReplicationConfigurationResponse,
 } from '@aws-sdk/client-ecr';
 import type { Operation } from '../../../wire/service.ts';
-import { imageNotFound, invalidParameter } from '../faults.ts';
+import { invalidParameter } from '../faults.ts';
 import type { Ecr } from '../parts.ts';
 import { destinationsPath, endpointOf } from '../replication/destinations.ts';
 import { replicationConfiguration } from '../replication/queue.ts';
 import { requireRepository } from '../repositories.ts';
 import { onRegistry, onRepository } from './access.ts';
-import { locate } from './identifiers.ts';
+import { requireImage } from './identifiers.ts';
 
 /** ECR's quota on destinations over all rules. */
 const mostDestinations = 25;
@@ -73,13 +73,12 @@ export function describeImageReplicationStatus(
     async handle(input) {
       const { name } = await requireRepository(store.db, settings, input);
       const imageId = input.imageId ?? {};
-      const found = await locate(store.db, name, imageId);
-      if (!('digest' in found)) throw imageNotFound(settings.accountId, name, imageId.imageDigest, imageId.imageTag);
+      const digest = await requireImage(store.db, settings.accountId, name, imageId);
       const rows = await store.db
         .selectFrom('ecr_replication')
         .selectAll()
         .where('repository', '=', name)
-        .where('digest', '=', found.digest)
+        .where('digest', '=', digest)
         .$if(imageId.imageTag !== undefined, (query) => query.where('tag', '=', imageId.imageTag ?? ''))
         .orderBy('region')
         .orderBy('registry_id')
@@ -99,7 +98,7 @@ export function describeImageReplicationStatus(
       }
       return {
         repositoryName: name,
-        imageId: { ...imageId, imageDigest: found.digest },
+        imageId: { ...imageId, imageDigest: digest },
         replicationStatuses: [...statuses.values()],
       };
     },

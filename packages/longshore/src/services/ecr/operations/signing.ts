@@ -9,12 +9,12 @@ import type {
   SigningConfiguration,
 } from '@aws-sdk/client-ecr';
 import type { Operation } from '../../../wire/service.ts';
-import { fault, imageNotFound, invalidParameter } from '../faults.ts';
+import { fault, invalidParameter } from '../faults.ts';
 import type { Ecr } from '../parts.ts';
 import { requireRepository } from '../repositories.ts';
 import { matchesWildcard } from '../rules/tag-mutability.ts';
 import { onRegistry, onRepository } from './access.ts';
-import { locate } from './identifiers.ts';
+import { requireImage } from './identifiers.ts';
 
 /** ECR's quotas (user guide, "Managed signing"). */
 const mostRules = 10;
@@ -97,8 +97,7 @@ export function describeImageSigningStatus(
     async handle(input) {
       const { name } = await requireRepository(store.db, settings, input);
       const imageId = input.imageId ?? {};
-      const found = await locate(store.db, name, imageId);
-      if (!('digest' in found)) throw imageNotFound(settings.accountId, name, imageId.imageDigest, imageId.imageTag);
+      const digest = await requireImage(store.db, settings.accountId, name, imageId);
       const { rules } = requireConfiguration(ecr);
       const profiles = (rules ?? [])
         .filter(
@@ -107,11 +106,11 @@ export function describeImageSigningStatus(
             repositoryFilters.some(({ filter }) => matchesWildcard(filter ?? '', name)),
         )
         .map((rule) => rule.signingProfileArn ?? '');
-      const signed = await isSigned(ecr, name, found.digest);
+      const signed = await isSigned(ecr, name, digest);
       return {
         registryId: settings.accountId,
         repositoryName: name,
-        imageId: { ...imageId, imageDigest: found.digest },
+        imageId: { ...imageId, imageDigest: digest },
         signingStatuses: [...new Set(profiles)].map(
           (signingProfileArn): ImageSigningStatus =>
             signed
